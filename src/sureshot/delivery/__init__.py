@@ -1,0 +1,1 @@
+"""The delivery engine, from an accepted submission to a recorded outcome."""
