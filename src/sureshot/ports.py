@@ -119,6 +119,14 @@ class Counts(msgspec.Struct, frozen=True):
     oldest_due_at: datetime | None
 
 
+class ClosedLane(msgspec.Struct, frozen=True, gc=False):
+    """A lane ``lease_due`` passes over until then (None: until it is opened)."""
+
+    lane: str
+    until: datetime | None
+    reason: str
+
+
 class WebhookFilter(msgspec.Struct, frozen=True):
     """Which webhooks a list shows; None means any. ``since`` <= created < ``until``."""
 
@@ -162,12 +170,25 @@ class Store(Protocol):
         """
         ...
 
-    async def lease_due(self, limit: int, per_lane: int, now: datetime, terms: LeaseTerms) -> Due:
+    async def lease_due(
+        self,
+        limit: int,
+        per_lane: int,
+        now: datetime,
+        terms: LeaseTerms,
+        *,
+        limit_bytes: int = 64 << 20,
+    ) -> Due:
         """Lease up to *limit* webhooks that are due at *now*, fairly by lane.
+
+        At most *per_lane* come from one lane; it stops after *limit_bytes* of
+        payload, yet never before the first webhook.
 
         Retries, scheduled webhooks, overflow and orphans are one case here.
         Atomic; concurrent callers never get the same webhook. Closed lanes
-        cost nothing however long their backlog; a pause leases nothing.
+        cost nothing however long their backlog; a pause leases nothing. A lane
+        whose closing time has passed is half open: one lease is taken from it,
+        and it stays closed until that lease ends or ``open_lane`` is called.
         """
         ...
 
@@ -233,6 +254,10 @@ class Store(Protocol):
 
     async def open_lane(self, lane: str) -> None:
         """Undo ``close_lane``; a lane that is open stays so."""
+        ...
+
+    async def closed_lanes(self) -> list[ClosedLane]:
+        """Return every lane that is closed or half open."""
         ...
 
     async def set_paused(self, *, paused: bool) -> None:

@@ -1,0 +1,273 @@
+"""The hot route below ASGI: ``POST /api/v1/webhooks`` answered in the protocol itself.
+
+Everything but the happy path and overload is handed to the same falcon app that
+serves all other routes, so a refusal is the same bytes whoever reads the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from sureshot.api.auth import AccessList, require
+from sureshot.api.problems import problem_for
+from sureshot.api.submission import Submitter, answer_accepted, decode_submission
+from sureshot.delivery.intake import Intake
+from sureshot.domain.errors import CallerError, IdempotencyConflict, Overloaded
+from sureshot.domain.model import NewWebhook, Scope
+from sureshot.ports import AddResult
+from sureshot.telemetry.metrics import Metrics
+
+ROUTE = "/api/v1/webhooks"
+_URL = ROUTE.encode()
+_REASONS = {202: b"Accepted", 409: b"Conflict", 429: b"Too Many Requests"}
+_UNUSUAL = (b"expect", b"transfer-encoding", b"upgrade", b"content-encoding")
+
+
+class Front(msgspec.Struct, frozen=True):
+    """What the protocol needs to answer the hot route; ``enabled`` turns it off."""
+
+    access: AccessList
+    submitter: Submitter
+    intake: Intake
+    metrics: Metrics
+    max_body_bytes: int
+    enabled: bool
+    request_timeout_s: float = 30.0
+
+
+class ExpressProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 protocol with a shortcut for the one route that must be fast.
+
+    A request is express when nothing about it is unusual and no earlier one on
+    the connection is unfinished; uvicorn's own pipelining takes care of what
+    follows behind it.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        front: Front,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._front = front
+        self._express_headers: dict[bytes, bytes] | None = None
+        self._chunks: list[bytes] = []
+        self._tenant = ""
+        self.receiving_since: float | None = None
+        self.idle_since: float | None = self.loop.time()
+
+    # -- the parser's callbacks ---------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Begin a request without uvicorn's scope: most never need one."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self.idle_since = None
+        self.receiving_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """Decide who answers this request."""
+        headers = dict(self.headers)
+        if self._is_express(headers):
+            self._express_headers = headers
+            self._chunks = []
+        else:
+            self._hand_to_falcon()
+
+    def on_body(self, body: bytes) -> None:
+        """Collect the body."""
+        if self._express_headers is None:
+            super().on_body(body)
+        else:
+            self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        """Answer an express request, or let falcon's task see that the body is complete."""
+        received_s, self.receiving_since = self.receiving_since, None
+        headers, self._express_headers = self._express_headers, None
+        if headers is None:
+            super().on_message_complete()
+            return
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks = []
+        key = headers.get(b"idempotency-key")
+        try:
+            webhook = self._front.submitter.webhook_from(
+                decode_submission(body),
+                self._tenant,
+                None if key is None else key.decode("latin-1"),
+            )
+        except CallerError:
+            self._hand_to_falcon()
+            super().on_body(body)
+            super().on_message_complete()
+            return
+        cycle = ExpressCycle(self, webhook, received_s or self.loop.time())
+        self.cycle = cycle  # type: ignore[assignment]
+        try:
+            self._front.intake.submit(webhook, cycle.answered)
+        except Overloaded as error:
+            cycle.answered(error)
+
+    def _is_express(self, headers: dict[bytes, bytes]) -> bool:
+        front = self._front
+        if self.url != _URL or not front.enabled or self.parser.get_method() != b"POST":
+            return False
+        if self.cycle is not None and not self.cycle.response_complete:
+            return False
+        if (
+            len(headers) != len(self.headers)
+            or not headers.get(b"content-type", b"").startswith(b"application/json")
+            or not 0 < int(headers.get(b"content-length", b"0")) <= front.max_body_bytes
+            or self.parser.get_http_version() != "1.1"
+            or any(name in headers for name in _UNUSUAL)
+        ):
+            return False
+        try:
+            token = front.access.authenticate(headers.get(b"authorization"))
+            require(token, Scope.SUBMIT)
+        except CallerError:
+            return False
+        self._tenant = token.tenant
+        return True
+
+    def _hand_to_falcon(self) -> None:
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        self.headers.extend(headers)
+        self.expect_100_continue = any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in headers
+        )
+        super().on_headers_complete()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
+        self.headers.append((name.lower(), value))
+
+    # -- the connection -----------------------------------------------------
+
+    def on_response_complete(self) -> None:
+        """Go on with a pipelined request, or fall idle; ``sweep`` is the keep-alive timer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self.idle_since = self.loop.time()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep a half-closed connection open until its last request is answered."""
+        if self.cycle is None or self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def sweep(self, now_s: float) -> None:
+        """Close when idle for too long, or when one request takes too long to arrive."""
+        idle, receiving = self.idle_since, self.receiving_since
+        if (idle is not None and now_s - idle > self.timeout_keep_alive) or (
+            receiving is not None and now_s - receiving > self._front.request_timeout_s
+        ):
+            self.timeout_keep_alive_handler()
+
+    def answer(self, head: bytes, body: bytes, *, keep_alive: bool) -> None:
+        """Write one whole response in one call: each write is a system call."""
+        if self.transport.is_closing():
+            return
+        self.transport.write(b"%b%b\r\n%b" % (head, b"" if keep_alive else _CLOSE, body))
+        if not keep_alive:
+            self.transport.close()
+
+
+_CLOSE = b"connection: close\r\n"
+
+
+class _NoEvent:
+    """Stands where uvicorn wakes an ASGI task; an express request has none."""
+
+    def set(self) -> None:
+        """Wake nobody."""
+
+
+class ExpressCycle:
+    """An express request waiting for its commit, in the shape uvicorn expects of a cycle."""
+
+    __slots__ = ("_protocol", "_received_s", "_webhook", "disconnected", "keep_alive",
+                 "response_complete")  # fmt: skip
+    message_event = _NoEvent()
+
+    def __init__(self, protocol: ExpressProtocol, webhook: NewWebhook, received_s: float) -> None:
+        self._protocol = protocol
+        self._webhook = webhook
+        self._received_s = received_s
+        self.disconnected = False
+        self.response_complete = False
+        self.keep_alive: bool = protocol.parser.should_keep_alive()
+
+    def answered(self, result: AddResult | Overloaded) -> None:
+        """Write the answer; a client that has gone is no error."""
+        protocol = self._protocol
+        metrics = protocol._front.metrics  # noqa: SLF001 - the two are one mechanism
+        try:
+            if isinstance(result, Overloaded):
+                metrics.rejected(result.reason)
+                raise result
+            status, body, location = answer_accepted(result, self._webhook)
+            head = _ACCEPTED % (date_line(protocol.server_state), location.encode(), len(body))
+        except (Overloaded, IdempotencyConflict) as error:
+            status, body, headers = problem_for(error)
+            head = _problem_head(protocol.server_state, status, len(body), headers)
+        self.response_complete = True
+        metrics.http(ROUTE, "POST", status, protocol.loop.time() - self._received_s)
+        if not self.disconnected:
+            protocol.answer(head, body, keep_alive=self.keep_alive)
+            protocol.on_response_complete()
+
+
+_ACCEPTED = (
+    b"HTTP/1.1 202 Accepted\r\n%blocation: %b\r\ncontent-type: application/json\r\n"
+    b"content-length: %d\r\n"
+)
+
+
+def date_line(state: ServerState) -> bytes:
+    """Return the default header lines uvicorn would send."""
+    return b"".join(b"%b: %b\r\n" % pair for pair in state.default_headers)
+
+
+def _problem_head(
+    state: ServerState, status: int, length: int, headers: list[tuple[str, str]]
+) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    reason = _REASONS.get(status, b"Service Unavailable")
+    return b"HTTP/1.1 %d %b\r\n%b%bcontent-length: %d\r\n" % (
+        status,
+        reason,
+        date_line(state),
+        lines.encode(),
+        length,
+    )
+
+
+async def sweep_connections(state: ServerState, now_s: Callable[[], float]) -> None:
+    """Once a second, close connections that idle or dawdle; runs until cancelled."""
+    while True:
+        await asyncio.sleep(1.0)
+        for connection in list(state.connections):
+            if isinstance(connection, ExpressProtocol):
+                connection.sweep(now_s())

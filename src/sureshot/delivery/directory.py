@@ -1,0 +1,145 @@
+"""The process's cache of endpoints and tenants, and the destinations made from them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from sureshot.delivery.destination import (
+    Defaults,
+    Destination,
+    destination_of_endpoint,
+    destination_of_url,
+)
+from sureshot.domain.errors import NotFound
+from sureshot.domain.model import Endpoint, Lease, Tenant
+from sureshot.ports import Clock, Store
+
+URLS_REMEMBERED = 10_000
+
+
+class Directory:
+    """Answers who receives a lease, from memory; writes changes through to the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        defaults: Defaults,
+        enable_lane: Callable[[str], Awaitable[None]],
+        disable_lane: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """The two callbacks open and close the lane of an endpoint that changed its state."""
+        self._store = store
+        self._clock = clock
+        self._defaults = defaults
+        self._enable_lane = enable_lane
+        self._disable_lane = disable_lane
+        self._tenants: dict[str, Tenant] = {}
+        self._endpoints: dict[str, Endpoint] = {}
+        self._by_url: dict[tuple[str, str], Endpoint] = {}
+        self._of_endpoint: dict[str, Destination] = {}
+        self._of_url: OrderedDict[tuple[str, str], Destination] = OrderedDict()
+
+    async def load(self) -> None:
+        """Read everything from the store."""
+        self._tenants = {tenant.id: tenant for tenant in await self._store.tenants()}
+        self._endpoints = {endpoint.id: endpoint for endpoint in await self._store.endpoints()}
+        self._forget()
+
+    # -- endpoints and tenants ----------------------------------------------
+
+    def endpoint(self, endpoint_id: str) -> Endpoint | None:
+        """Return the endpoint of that id, whoever's it is."""
+        return self._endpoints.get(endpoint_id)
+
+    def endpoint_for_url(self, tenant: str, url: str) -> Endpoint | None:
+        """Return the tenant's newest enabled endpoint with exactly that *url*."""
+        return self._by_url.get((tenant, url))
+
+    def endpoints(self, tenant: str) -> list[Endpoint]:
+        """Return the tenant's endpoints, oldest first."""
+        return [endpoint for endpoint in self._endpoints.values() if endpoint.tenant == tenant]
+
+    def tenant(self, tenant_id: str) -> Tenant:
+        """Return the tenant; raises ``NotFound``."""
+        try:
+            return self._tenants[tenant_id]
+        except KeyError as error:
+            raise NotFound(f"there is no tenant {tenant_id}") from error
+
+    async def save(self, endpoint: Endpoint) -> None:
+        """Create or replace *endpoint*, in the store first; opens or closes its lane."""
+        before = self._endpoints.get(endpoint.id)
+        await self._store.put_endpoint(endpoint)
+        self._endpoints[endpoint.id] = endpoint
+        self._forget()
+        if before is not None and before.enabled != endpoint.enabled:
+            change = self._enable_lane if endpoint.enabled else self._disable_lane
+            await change(endpoint.id)
+
+    async def remove(self, endpoint_id: str) -> None:
+        """Delete the endpoint; what waits for it is cancelled."""
+        await self._store.delete_endpoint(endpoint_id)
+        self._endpoints.pop(endpoint_id, None)
+        self._forget()
+
+    async def disable(self, endpoint_id: str, reason: str) -> None:
+        """Disable an endpoint because of what its receiver answered."""
+        endpoint = self._endpoints.get(endpoint_id)
+        if endpoint is not None and endpoint.enabled:
+            now = self._clock.now()
+            await self.save(
+                msgspec.structs.replace(endpoint, disabled_reason=reason, updated_at=now)
+            )
+
+    async def save_tenant(self, tenant: Tenant) -> None:
+        """Create or replace *tenant*."""
+        await self._store.put_tenant(tenant)
+        self._tenants[tenant.id] = tenant
+        self._forget()
+
+    def _forget(self) -> None:
+        self._of_endpoint.clear()
+        self._of_url.clear()
+        self._by_url = {
+            (endpoint.tenant, endpoint.url): endpoint
+            for endpoint in self._endpoints.values()
+            if endpoint.enabled
+        }
+
+    # -- destinations -------------------------------------------------------
+
+    def destination(self, lease: Lease) -> Destination | None:
+        """Return where *lease* goes now; None when its endpoint is deleted."""
+        if lease.endpoint_id is not None:
+            found = self._of_endpoint.get(lease.endpoint_id)
+        else:
+            found = self._of_url.get((lease.tenant, lease.url or ""))
+        if found is not None and (
+            found.valid_until is None or found.valid_until > self._clock.now()
+        ):
+            return found
+        return self._prepare(lease)
+
+    def _prepare(self, lease: Lease) -> Destination | None:
+        now = self._clock.now()
+        if lease.endpoint_id is not None:
+            endpoint = self._endpoints.get(lease.endpoint_id)
+            if endpoint is None:
+                return None
+            made = destination_of_endpoint(endpoint, endpoint.url, now, self._defaults)
+            self._of_endpoint[endpoint.id] = made
+            return made
+        url = lease.url or ""
+        endpoint = self._by_url.get((lease.tenant, url))
+        if endpoint is None:
+            made = destination_of_url(url, self.tenant(lease.tenant), now, self._defaults)
+        else:
+            made = destination_of_endpoint(endpoint, url, now, self._defaults)
+        self._of_url[lease.tenant, url] = made
+        if len(self._of_url) > URLS_REMEMBERED:
+            self._of_url.popitem(last=False)
+        return made

@@ -1,0 +1,247 @@
+"""One attempt at one webhook: through its lane, signed, sent, decided, handed to the recorder."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sureshot.delivery.destination import Destination
+from sureshot.delivery.directory import Directory
+from sureshot.delivery.lane import Admission, Lane
+from sureshot.delivery.lanes import FULL, Lanes
+from sureshot.delivery.recorder import Recorder
+from sureshot.domain.model import Attempt, Decision, ErrorKind, Lease, Outcome, Result, WebhookState
+from sureshot.domain.retry import slow_down_s
+from sureshot.domain.signature import signature_headers
+from sureshot.ports import Clock, OutgoingRequest, Sender
+from sureshot.telemetry.metrics import Metrics
+
+LEASE_MARGIN_S = 5.0
+"""What must be left of a lease beyond the attempt's timeout, to have it recorded in time."""
+
+DELIVERED = Decision(WebhookState.DELIVERED)
+
+
+class Dispatcher:
+    """Takes a lease through its lane to an outcome, and decides what follows.
+
+    Everything here runs as plain calls on the event loop: a lease that may be
+    sent is on the wire when ``deliver`` returns.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        lanes: Lanes,
+        sender: Sender,
+        recorder: Recorder,
+        clock: Clock,
+        rng: random.Random,
+        metrics: Metrics,
+        gone: Callable[[str], None],
+    ) -> None:
+        """*gone* is told the id of an endpoint whose receiver answered 410."""
+        self._directory = directory
+        self._lanes = lanes
+        self._sender = sender
+        self._recorder = recorder
+        self._clock = clock
+        self._rng = rng
+        self._metrics = metrics
+        self._gone = gone
+        self.stopped = False
+        self.voided: set[str] = set()
+
+    def deliver(self, lease: Lease) -> None:
+        """Send *lease* now, let it wait in its lane, or give it back unspent."""
+        destination = self._directory.destination(lease)
+        if destination is None or not destination.enabled or self.stopped:
+            self._recorder.release(lease)
+            return
+        lane = self._lanes.of(lease.lane, destination)
+        if lane.waiting:
+            self._wait(lane, lease)
+            return
+        admission = lane.admit(self._clock.monotonic(), self._lanes.share())
+        if admission is Admission.SEND:
+            self._send(lane, lease, destination)
+        elif admission is Admission.WAIT:
+            self._wait(lane, lease)
+        else:
+            self._recorder.release(lease)
+
+    def _send(self, lane: Lane, lease: Lease, destination: Destination) -> None:
+        if self.voided and lease.webhook_id in self.voided:
+            self.voided.discard(lease.webhook_id)
+            lane.breaker.probe_lost()
+            self._recorder.release(lease)
+            return
+        started_at = self._clock.now()
+        signature = signature_headers(
+            destination.keys, lease.webhook_id, int(started_at.timestamp()), lease.payload
+        )
+        request = OutgoingRequest(
+            destination.target,
+            lease.method,
+            destination.header_text_with(lease.headers) + signature,
+            lease.payload,
+            lease.timeout_s or destination.timeout_s,
+        )
+        self._lanes.began(lane)
+        delivery = _Delivery(self, lane, lease, destination, started_at)
+        self._sender.send(request, delivery.done)
+
+    def finish(
+        self,
+        lane: Lane,
+        lease: Lease,
+        destination: Destination,
+        started_at: datetime,
+        outcome: Outcome,
+    ) -> None:
+        """Account for *outcome* in the lane, decide, and hand over to the recorder."""
+        self._lanes.ended(lane)
+        if outcome.error is ErrorKind.SENDER_CLOSED and outcome.status is None:
+            lane.breaker.probe_lost()
+            self._recorder.release(lease)
+            return
+        status = outcome.status
+        if status is not None and 200 <= status < 300:
+            decision = DELIVERED
+            self._went_well(lane, lease, outcome)
+        else:
+            now = self._clock.now()
+            decision = destination.policy.decide(outcome, lease.schedule_step, now, self._rng)
+            self._went_wrong(lane, lease, outcome, decision)
+        attempt = Attempt(lease.attempt_number, started_at, outcome)
+        self._recorder.record(Result(lease, attempt, decision))
+        if lane.waiting:
+            self.pump(lane)
+
+    # -- what an outcome means for the lane ---------------------------------
+
+    def _went_well(self, lane: Lane, lease: Lease, outcome: Outcome) -> None:
+        metrics = self._metrics
+        metrics.attempts["2xx"] += 1
+        metrics.delivery_duration.observe(outcome.duration_s)
+        if lease.attempt_number == 1:
+            age = self._clock.now() - lease.created_at
+            metrics.end_to_end.observe(age.total_seconds())
+        lane.breaker.success(self._clock.monotonic())
+        if lane.marked is not None and lane.marked != FULL:
+            self._lanes.open(lane)
+
+    def _went_wrong(self, lane: Lane, lease: Lease, outcome: Outcome, decision: Decision) -> None:
+        status = outcome.status
+        self._metrics.attempts[str(outcome.error) if status is None else f"{status // 100}xx"] += 1
+        self._metrics.delivery_duration.observe(outcome.duration_s)
+        if decision.disable_endpoint and lease.endpoint_id is not None:
+            self._gone(lease.endpoint_id)
+        now_s = self._clock.monotonic()
+        in_trouble = status is None or status >= 500 or status in {408, 429}
+        opened_s = lane.breaker.failure(now_s) if in_trouble else None
+        if not in_trouble:
+            lane.breaker.success(now_s)
+        patience_s = slow_down_s(outcome)
+        if opened_s is not None:
+            self._lanes.close(lane, max(opened_s, patience_s or 0.0), "breaker_open")
+        elif patience_s is not None:
+            self._lanes.close(lane, patience_s, "overloaded")
+        elif lane.marked is not None and lane.marked != FULL and lane.closed_until_s <= now_s:
+            self._lanes.open(lane)
+        if lane.waiting and lane.closed_until_s > now_s:
+            self._release_waiting(lane)
+
+    # -- the waiting room ---------------------------------------------------
+
+    def _wait(self, lane: Lane, lease: Lease) -> None:
+        if not lane.has_room():
+            if lane.marked is None:
+                self._lanes.close(lane, 60.0, FULL)
+            self._recorder.release(lease)
+            return
+        lane.waiting.append(lease)
+        self.pump(lane)
+
+    def pump(self, lane: Lane) -> None:
+        """Start what may start of the leases waiting in *lane*."""
+        if lane.timer is not None:
+            lane.timer.cancel()
+            lane.timer = None
+        while lane.waiting:
+            now_s = self._clock.monotonic()
+            admission = lane.admit(now_s, self._lanes.share())
+            if admission is Admission.REFUSE:
+                self._release_waiting(lane)
+                break
+            if admission is Admission.WAIT:
+                self._wake_later(lane, now_s)
+                break
+            self._start_waiting(lane)
+        if lane.marked == FULL and len(lane.waiting) * 4 <= WAITING_LOW:
+            self._lanes.open(lane)
+
+    def _start_waiting(self, lane: Lane) -> None:
+        lease = lane.waiting.popleft()
+        destination = self._directory.destination(lease)
+        if destination is None or not destination.enabled or self.stopped:
+            lane.breaker.probe_lost()
+            self._recorder.release(lease)
+        else:
+            self._send(lane, lease, destination)
+
+    def _wake_later(self, lane: Lane, now_s: float) -> None:
+        if lane.bucket is not None:
+            wait_s = max(lane.bucket.wait_s(now_s), 0.001)
+            loop = asyncio.get_running_loop()
+            lane.timer = loop.call_later(wait_s, self.pump, lane)
+
+    def _release_waiting(self, lane: Lane) -> None:
+        while lane.waiting:
+            self._recorder.release(lane.waiting.popleft())
+
+    def release_all_waiting(self) -> None:
+        """Give every waiting lease back: a pause or a shutdown begins."""
+        for lane in self._lanes.waiting():
+            self._release_waiting(lane)
+
+    def release_expiring(self) -> None:
+        """Give back the waiting leases that would end before an attempt could."""
+        now = self._clock.now()
+        for lane in self._lanes.waiting():
+            while lane.waiting and self._expires_soon(lane.waiting[0], now):
+                self._recorder.release(lane.waiting.popleft())
+
+    def _expires_soon(self, lease: Lease, now: datetime) -> bool:
+        destination = self._directory.destination(lease)
+        timeout_s = lease.timeout_s or (destination.timeout_s if destination else 0.0)
+        return lease.expires_at - now < timedelta(seconds=timeout_s + LEASE_MARGIN_S)
+
+
+WAITING_LOW = 250
+"""A full lane opens again when a quarter of its waiting room is left."""
+
+
+class _Delivery:
+    """What is known about a request under way, until its outcome arrives."""
+
+    __slots__ = ("destination", "dispatcher", "lane", "lease", "started_at")
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        lane: Lane,
+        lease: Lease,
+        destination: Destination,
+        started_at: datetime,
+    ) -> None:
+        self.dispatcher = dispatcher
+        self.lane = lane
+        self.lease = lease
+        self.destination = destination
+        self.started_at = started_at
+
+    def done(self, outcome: Outcome) -> None:
+        self.dispatcher.finish(self.lane, self.lease, self.destination, self.started_at, outcome)

@@ -1,0 +1,177 @@
+"""Taking webhooks in: join the forming batch, one transaction, then 202."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from sureshot.delivery.backlog import Backlog
+from sureshot.delivery.batcher import Batcher
+from sureshot.domain.errors import Draining, Overloaded
+from sureshot.domain.model import Lease, NewWebhook
+from sureshot.ports import Added, AddResult, Clock, LeaseTerms, Queue, Store
+from sureshot.telemetry.metrics import Metrics
+
+Answered = Callable[[AddResult | Overloaded], None]
+
+FRESH_SHARE = 0.8
+"""The part of the queue's room that fresh webhooks may fill while older work waits."""
+
+
+class IntakeLimits(msgspec.Struct, frozen=True):
+    """How much may wait for its commit, and how long a newborn lease lasts."""
+
+    count: int = 10_000
+    size_bytes: int = 64 << 20
+    lease_s: float = 60.0
+
+
+class Intake:
+    """Group commit for submissions: while one commit runs, the next batch forms."""
+
+    def __init__(
+        self,
+        store: Store,
+        queue: Queue,
+        backlog: Backlog,
+        clock: Clock,
+        metrics: Metrics,
+        owner: str,
+        limits: IntakeLimits,
+        lane_open: Callable[[str], bool],
+        freed: Callable[[], None],
+    ) -> None:
+        """*lane_open* tells whether a lane takes leases now; *freed* that free rows were stored."""
+        self._store = store
+        self._queue = queue
+        self._backlog = backlog
+        self._clock = clock
+        self._metrics = metrics
+        self._owner = owner
+        self._limits = limits
+        self._lane_open = lane_open
+        self._freed = freed
+        self._batcher: Batcher[tuple[NewWebhook, Answered]] = Batcher(self._flush)
+        self._waiting = 0
+        self._waiting_bytes = 0
+        self._draining = False
+
+    def submit(self, webhook: NewWebhook, answered: Answered) -> None:
+        """Store *webhook* with the forming batch; *answered* is called once it is durable.
+
+        Raises ``Overloaded`` at once when a limit is reached; nothing is stored
+        then. *answered* must not raise.
+        """
+        self._admit(1, len(webhook.payload))
+        self._batcher.add((webhook, answered))
+
+    async def submit_one(self, webhook: NewWebhook) -> AddResult:
+        """Store *webhook* and return its result; raises ``Overloaded``."""
+        (result,) = await self.submit_all([webhook])
+        return result
+
+    async def submit_all(self, webhooks: Sequence[NewWebhook]) -> list[AddResult]:
+        """Store *webhooks*, all or none, and return their results in order.
+
+        Raises ``Overloaded``.
+        """
+        if not webhooks:
+            return []
+        self._admit(len(webhooks), sum(len(webhook.payload) for webhook in webhooks))
+        # Shielded: a client that hangs up must not leave the counts half done.
+        results = await asyncio.shield(self._commit(webhooks))
+        if isinstance(results, Overloaded):
+            raise results
+        return results
+
+    def _admit(self, count: int, size_bytes: int) -> None:
+        if self._draining:
+            raise Draining("the service is shutting down", reason="draining", retry_after_s=5)
+        self._backlog.admit(self._waiting + count)
+        if (
+            self._waiting + count > self._limits.count
+            or self._waiting_bytes + size_bytes > self._limits.size_bytes
+        ):
+            raise Overloaded(
+                "more submissions are waiting to be stored than the service holds at once",
+                reason="intake_full",
+            )
+        self._waiting += count
+        self._waiting_bytes += size_bytes
+
+    async def _flush(self, batch: list[tuple[NewWebhook, Answered]]) -> None:
+        results = await self._commit([webhook for webhook, _answered in batch])
+        if isinstance(results, Overloaded):
+            for _webhook, answered in batch:
+                answered(results)
+        else:
+            for (_webhook, answered), result in zip(batch, results, strict=True):
+                answered(result)
+
+    async def _commit(self, webhooks: Sequence[NewWebhook]) -> list[AddResult] | Overloaded:
+        now = self._clock.now()
+        terms = LeaseTerms(self._owner, now + timedelta(seconds=self._limits.lease_s))
+        try:
+            results = await self._store.add(self._choose_leased(webhooks, now), terms)
+        except Overloaded as error:
+            return error
+        finally:
+            self._waiting -= len(webhooks)
+            self._waiting_bytes -= sum(len(webhook.payload) for webhook in webhooks)
+        await self._hand_over(results)
+        return results
+
+    def _choose_leased(
+        self, webhooks: Sequence[NewWebhook], now: datetime
+    ) -> list[tuple[NewWebhook, bool]]:
+        room, room_bytes = self._queue.room()
+        if self._backlog.free > 0:
+            room, room_bytes = int(room * FRESH_SHARE), int(room_bytes * FRESH_SHARE)
+        chosen = []
+        for webhook in webhooks:
+            leased = (
+                room > 0
+                and room_bytes >= len(webhook.payload)
+                and webhook.due_at <= now
+                and self._lane_open(webhook.lane)
+            )
+            if leased:
+                room -= 1
+                room_bytes -= len(webhook.payload)
+            chosen.append((webhook, leased))
+        return chosen
+
+    async def _hand_over(self, results: list[AddResult]) -> None:
+        leases: list[Lease] = []
+        added = 0
+        for result in results:
+            if type(result) is Added:
+                added += 1
+                if result.lease is not None:
+                    leases.append(result.lease)
+        free = added - len(leases)
+        self._backlog.added(len(leases), free)
+        self._metrics.accepted += added
+        self._metrics.batch("intake", len(results))
+        if leases:
+            await self._publish(leases)
+        if free:
+            self._freed()
+
+    async def _publish(self, leases: list[Lease]) -> None:
+        try:
+            await self._queue.publish(leases)
+        except Overloaded:
+            # The room shrank since it was looked at: the rows go back to the store.
+            with contextlib.suppress(Overloaded):
+                await self._store.release(leases, None)
+            self._freed()
+
+    async def drain(self) -> None:
+        """Refuse new work, then wait for what was admitted."""
+        self._draining = True
+        await self._batcher.drain()

@@ -1,0 +1,100 @@
+"""One lane: what stands between a lease and its receiver, and what waits there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from enum import Enum
+
+from sureshot.delivery.destination import Destination
+from sureshot.domain.breaker import Breaker, BreakerState
+from sureshot.domain.model import Lease
+from sureshot.domain.ratelimit import TokenBucket
+
+WAITING_ROOM = 250
+"""How many leases may wait in a lane's memory; further ones go back to the store."""
+WAIT_S = 20.0
+"""A rate-limited lane holds no more than it can send in this time."""
+
+
+class Admission(Enum):
+    """What a lane says to one more request."""
+
+    SEND = "send"
+    WAIT = "wait"
+    REFUSE = "refuse"
+
+
+class Lane:
+    """Breaker, rate limit and in-flight cap of one endpoint (or one direct origin).
+
+    ``marked`` tells that the store holds a closing of this lane, so that
+    ``lease_due`` passes over it; ``closed_until_s`` is monotonic time.
+    """
+
+    __slots__ = (
+        "breaker",
+        "bucket",
+        "cap",
+        "closed_until_s",
+        "in_flight",
+        "key",
+        "marked",
+        "timer",
+        "waiting",
+    )
+
+    def __init__(self, key: str, breaker: Breaker) -> None:
+        self.key = key
+        self.breaker = breaker
+        self.bucket: TokenBucket | None = None
+        self.cap = 0
+        self.in_flight = 0
+        self.waiting: deque[Lease] = deque()
+        self.closed_until_s = 0.0
+        self.marked: str | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+    def limit(self, destination: Destination) -> None:
+        """Take over the limits *destination* has now; a changed rate starts a new bucket."""
+        self.cap = destination.max_in_flight
+        rate = destination.rate_limit_per_s
+        if rate is None:
+            self.bucket = None
+        elif self.bucket is None or self.bucket.rate_per_s != rate:
+            self.bucket = TokenBucket(rate)
+
+    def admit(self, now_s: float, share: int) -> Admission:
+        """Say whether one more request may start now; SEND spends a token or the probe.
+
+        *share* is the most this lane may have in flight at the moment.
+        """
+        if self.closed_until_s > now_s:
+            return Admission.REFUSE
+        if self.in_flight >= share or (self.cap and self.in_flight >= self.cap):
+            return Admission.WAIT
+        if self.bucket is not None and self.bucket.wait_s(now_s) > 0:
+            return Admission.WAIT
+        if not self.breaker.admit(now_s):
+            probing = self.breaker.state is BreakerState.HALF_OPEN
+            return Admission.WAIT if probing else Admission.REFUSE
+        if self.bucket is not None:
+            self.bucket.take(now_s)
+        return Admission.SEND
+
+    def has_room(self) -> bool:
+        """Whether one more lease may wait here."""
+        room = WAITING_ROOM
+        if self.bucket is not None:
+            room = max(4, min(room, int(self.bucket.rate_per_s * WAIT_S)))
+        return len(self.waiting) < room
+
+    @property
+    def idle(self) -> bool:
+        """Whether forgetting this lane would lose nothing."""
+        return not (
+            self.in_flight
+            or self.waiting
+            or self.marked
+            or self.breaker.state is not BreakerState.CLOSED
+        )

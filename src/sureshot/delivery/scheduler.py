@@ -1,0 +1,71 @@
+"""Ringing what is due: free rows become leases in the queue, as fast as it has room."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+from sureshot.domain.errors import Overloaded
+from sureshot.ports import Clock, Due, LeaseTerms, Queue, Store
+from sureshot.telemetry.logging import get_logger
+
+BATCH = 500
+PER_LANE = 250
+LONGEST_SLEEP_S = 1.0
+FULL_SLEEP_S = 0.02
+
+log = get_logger()
+
+
+class Scheduler:
+    """Asks the store what is due, publishes it, and sleeps until something can be."""
+
+    def __init__(
+        self, store: Store, queue: Queue, clock: Clock, owner: str, lease_s: float
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._owner = owner
+        self._lease_s = lease_s
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look again now: rows became free, or a lane opened."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Feed the queue until cancelled."""
+        while True:
+            self._woken.clear()
+            sleep_s = LONGEST_SLEEP_S
+            try:
+                sleep_s = await self._feed()
+            except Overloaded as error:
+                log.warning("scheduler.waiting", reason=error.detail)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), sleep_s)
+
+    async def _feed(self) -> float:
+        """Publish what is due; return how long to sleep unless woken, in seconds."""
+        room, room_bytes = self._queue.room()
+        if room == 0 or room_bytes == 0:
+            await asyncio.sleep(FULL_SLEEP_S)
+            return 0.0
+        now = self._clock.now()
+        terms = LeaseTerms(self._owner, now + timedelta(seconds=self._lease_s))
+        due = await self._store.lease_due(
+            min(room, BATCH), PER_LANE, now, terms, limit_bytes=room_bytes
+        )
+        try:
+            await self._queue.publish(due.leases)
+        except Overloaded:
+            await self._store.release(due.leases, None)
+        return self._sleep_s(due)
+
+    def _sleep_s(self, due: Due) -> float:
+        if due.next_due_at is None:
+            return LONGEST_SLEEP_S
+        left_s = (due.next_due_at - self._clock.now()).total_seconds()
+        return min(max(left_s, 0.0), LONGEST_SLEEP_S)

@@ -1,0 +1,85 @@
+"""What a first start makes and keeps: tokens, the default tenant and its signing secret."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from sureshot.api.auth import new_token_text
+from sureshot.config import Settings
+from sureshot.domain.errors import ConfigurationError
+from sureshot.domain.model import Secret, Tenant
+from sureshot.domain.secret_key import generate_secret
+from sureshot.ports import Store
+
+DEFAULT_TENANT = "default"
+TOKENS_FILE = "tokens.env"
+
+RandomBytes = Callable[[int], bytes]
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """The two bearer tokens of this deployment; ``generated`` names those made just now."""
+
+    api: str
+    admin: str
+    generated: frozenset[str]
+
+
+def ensure_tokens(settings: Settings, random_bytes: RandomBytes) -> Tokens:
+    """Return the tokens from the settings, else from ``tokens.env``, else new ones.
+
+    New ones are written to ``tokens.env`` beside the database (mode 0600).
+    Raises ``ConfigurationError`` when that file cannot be read or written.
+    """
+    path = settings.data_dir / TOKENS_FILE
+    kept = read_tokens(path)
+    generated = set()
+    values = {
+        "SURESHOT_API_TOKEN": settings.api_token,
+        "SURESHOT_ADMIN_TOKEN": settings.admin_token,
+    }
+    for name, given in values.items():
+        if given is None and name not in kept:
+            kept[name] = new_token_text(random_bytes)
+            generated.add(name)
+        values[name] = given or kept[name]
+    if generated:
+        _write_tokens(path, kept)
+    return Tokens(
+        values["SURESHOT_API_TOKEN"] or "",
+        values["SURESHOT_ADMIN_TOKEN"] or "",
+        frozenset(generated),
+    )
+
+
+def read_tokens(path: Path) -> dict[str, str]:
+    """Return the ``NAME=value`` lines of *path*; none when it does not exist."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _write_tokens(path: Path, tokens: dict[str, str]) -> None:
+    text = "".join(f"{name}={value}\n" for name, value in tokens.items())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
+
+
+async def ensure_tenant(store: Store, random_bytes: RandomBytes) -> None:
+    """Create the default tenant with a signing secret of its own, unless it is there."""
+    if not any(tenant.id == DEFAULT_TENANT for tenant in await store.tenants()):
+        secret = Secret(generate_secret(random_bytes))
+        await store.put_tenant(Tenant(DEFAULT_TENANT, (secret,)))

@@ -1,0 +1,92 @@
+"""The queue of the embedded profile: leases in this process's memory, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from sureshot.domain.errors import Overloaded
+from sureshot.domain.model import Lease
+
+
+def _ignore(_waited_s: float, _leases: int) -> None:
+    """Observe nothing."""
+
+
+class MemoryQueue:
+    """``ports.Queue`` without a broker: first in, first out, by batch.
+
+    *observe* is told how long each batch waited and how many of its leases
+    were taken together. Leases in it die with the process; the store finds
+    them again.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        limit_bytes: int,
+        monotonic: Callable[[], float] | None = None,
+        observe: Callable[[float, int], None] = _ignore,
+    ) -> None:
+        self._limit = limit
+        self._limit_bytes = limit_bytes
+        self._monotonic = monotonic or asyncio.get_running_loop().time
+        self._observe = observe
+        self._batches: deque[tuple[float, deque[Lease]]] = deque()
+        self._depth = 0
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+        self._closed = False
+
+    def room(self) -> tuple[int, int]:
+        """See ``Queue.room``."""
+        return max(0, self._limit - self._depth), max(0, self._limit_bytes - self._bytes)
+
+    def depth(self) -> int:
+        """See ``Queue.depth``."""
+        return self._depth
+
+    async def publish(self, leases: Sequence[Lease]) -> None:
+        """See ``Queue.publish``; raises ``Overloaded`` when they do not all fit."""
+        if not leases:
+            return
+        size = sum(len(lease.payload) for lease in leases)
+        room, room_bytes = self.room()
+        if len(leases) > room or (size > room_bytes and self._depth):
+            raise Overloaded("the queue is full", reason="queue_full")
+        self._batches.append((self._monotonic(), deque(leases)))
+        self._depth += len(leases)
+        self._bytes += size
+        self._arrived.set()
+
+    async def take(self, limit: int) -> list[Lease]:
+        """See ``Queue.take``."""
+        while not self._depth and not self._closed:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self.take_now(limit)
+
+    def take_now(self, limit: int) -> list[Lease]:
+        """Return what is there, at most *limit*, without waiting."""
+        taken: list[Lease] = []
+        while self._batches and len(taken) < limit:
+            published_at, batch = self._batches[0]
+            wanted = min(len(batch), limit - len(taken))
+            if wanted == len(batch):
+                self._batches.popleft()
+                taken.extend(batch)
+            else:
+                taken.extend(batch.popleft() for _ in range(wanted))
+            self._observe(self._monotonic() - published_at, wanted)
+        self._depth -= len(taken)
+        self._bytes -= sum(len(lease.payload) for lease in taken)
+        return taken
+
+    async def ack(self, leases: Sequence[Lease]) -> None:
+        """See ``Queue.ack``; what was taken is already forgotten here."""
+
+    async def close(self) -> None:
+        """See ``Queue.close``."""
+        self._closed = True
+        self._arrived.set()

@@ -1,0 +1,305 @@
+"""The composition root: settings become adapters, adapters become a running service.
+
+The only file that names an adapter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import random
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import uvicorn
+import uvloop
+
+from sureshot.api.app import create_app
+from sureshot.api.auth import AccessList
+from sureshot.api.context import ApiContext
+from sureshot.api.express import ExpressProtocol, Front, sweep_connections
+from sureshot.api.submission import Submitter
+from sureshot.clock import SystemClock
+from sureshot.config import LoadedSettings, Settings
+from sureshot.delivery.backlog import Backlog
+from sureshot.delivery.destination import Defaults
+from sureshot.delivery.directory import Directory
+from sureshot.delivery.dispatcher import Dispatcher
+from sureshot.delivery.engine import Engine, Parts
+from sureshot.delivery.intake import Intake, IntakeLimits
+from sureshot.delivery.lanes import Lanes
+from sureshot.delivery.recorder import Recorder
+from sureshot.delivery.scheduler import Scheduler
+from sureshot.delivery.sender import HttpSender, SenderLimits
+from sureshot.delivery.slots import Slots
+from sureshot.delivery.tls import Egress
+from sureshot.delivery.worker import Worker
+from sureshot.descriptors import raise_descriptor_limit
+from sureshot.domain.address import AddressPolicy
+from sureshot.domain.errors import ConfigurationError
+from sureshot.domain.ids import IdSource, parse_id
+from sureshot.domain.model import Scope
+from sureshot.domain.retry import RetryPolicy
+from sureshot.first_start import DEFAULT_TENANT, Tokens, ensure_tenant, ensure_tokens
+from sureshot.queue.memory import MemoryQueue
+from sureshot.store.sqlite import SqliteStore
+from sureshot.telemetry.logging import configure_logging, get_logger
+from sureshot.telemetry.metrics import Metrics
+
+API_SCOPES = frozenset({Scope.SUBMIT, Scope.READ, Scope.MANAGE})
+KEEP_ALIVE_S = 65
+
+log = get_logger()
+
+
+class Started(msgspec.Struct, frozen=True):
+    """What a start has to tell people; tokens only when they were generated just now."""
+
+    url: str
+    data_dir: Path
+    docs_url: str
+    api_token: str | None
+    admin_token: str | None
+    tokens_file: Path
+    allowed_networks: tuple[str, ...]
+    seconds: float
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the drain is ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+class Service:
+    """One process of the embedded profile: API, worker and scheduler together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.metrics = Metrics()
+        self.owner = f"p_{secrets.token_hex(6)}"
+        self.tokens = Tokens("", "", frozenset())
+        self.url = ""
+        self._server: _Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the store, recover, start delivering, then listen.
+
+        Raises ``ConfigurationError`` when a file, an address or a setting is in the way.
+        """
+        settings = self.settings
+        self.store = SqliteStore(_sqlite_path(settings))
+        listener = _listen(settings.host, settings.port)
+        try:
+            self.tokens = ensure_tokens(settings, secrets.token_bytes)
+            await self.store.open(self.clock.now(), self.owner)
+            await ensure_tenant(self.store, secrets.token_bytes)
+            self.engine = self._build_engine()
+            await self.engine.start()
+        except BaseException:
+            listener.close()
+            await self.store.close()
+            raise
+        await self._listen(listener)
+
+    async def stop(self) -> None:
+        """Stop accepting, finish or release what is in flight, close everything."""
+        if self._server is not None:
+            self._server.should_exit = True
+            await self._tasks[0]
+        await self.engine.drain(self.settings.drain_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.store.close()
+
+    # -- building -----------------------------------------------------------
+
+    def _build_engine(self) -> Engine:
+        settings, store, clock, metrics = self.settings, self.store, self.clock, self.metrics
+        queue = self.queue = MemoryQueue(
+            settings.queue_limit,
+            settings.queue_bytes,
+            clock.monotonic,
+            metrics.queue_latency.observe,
+        )
+        slots = Slots(settings.max_in_flight, settings.in_flight_bytes)
+        backlog = self.backlog = Backlog(store, clock, settings.backlog_limit)
+        lanes = Lanes(
+            store, clock, slots.limit, settings.breaker_threshold, settings.breaker_open_s
+        )
+        policy = RetryPolicy(settings.retry_schedule_s)
+        defaults = Defaults(settings.timeout_s, policy, settings.max_in_flight_per_endpoint)
+        directory = self.directory = Directory(store, clock, defaults, lanes.enable, lanes.disable)
+        self.policy = AddressPolicy(settings.allowed_networks)
+        sender = HttpSender(self.policy, clock, _sender_limits(settings), _egress(settings))
+        scheduler = Scheduler(store, queue, clock, self.owner, settings.lease_s)
+        recorder = Recorder(store, queue, slots, backlog, metrics, scheduler.wake)
+        dispatcher = Dispatcher(
+            directory,
+            lanes,
+            sender,
+            recorder,
+            clock,
+            random.Random(),  # noqa: S311 - jitter is no secret
+            metrics,
+            self._endpoint_gone,
+        )
+        worker = Worker(
+            store, queue, dispatcher, slots, clock, self.owner, settings.lease_s, settings.timeout_s
+        )
+        limits = IntakeLimits(settings.intake_limit, settings.intake_bytes, settings.lease_s)
+        self.intake = Intake(
+            store, queue, backlog, clock, metrics, self.owner, limits,
+            lambda lane: self.engine.takes(lane), scheduler.wake,
+        )  # fmt: skip
+        self._expose_gauges(slots, lanes)
+        return Engine(
+            Parts(
+                store, queue, sender, clock, directory, lanes, slots, backlog, recorder,
+                dispatcher, worker, scheduler, self.intake,
+            )
+        )  # fmt: skip
+
+    def _endpoint_gone(self, endpoint_id: str) -> None:
+        task = asyncio.get_running_loop().create_task(self.directory.disable(endpoint_id, "gone"))
+        self._tasks.append(task)
+        task.add_done_callback(self._tasks.remove)
+
+    def _expose_gauges(self, slots: Slots, lanes: Lanes) -> None:
+        gauge = self.metrics.gauge
+        gauge("sureshot_queue_depth", "Leases published, not taken", self.queue.depth)
+        gauge("sureshot_backlog", "Webhooks stored, not final", lambda: self.backlog.count)
+        gauge("sureshot_in_flight", "Leases between queue and record", lambda: slots.taken)
+        gauge("sureshot_oldest_due_seconds", "Age of the oldest due", self.backlog.oldest_due_s)
+        gauge("sureshot_breaker_open", "Lanes closed by trouble", lanes.open_breakers)
+
+    # -- listening ----------------------------------------------------------
+
+    async def _listen(self, listener: socket.socket) -> None:
+        settings = self.settings
+        ids = IdSource(secrets.randbits)
+        latest = await self.store.latest_id()
+        if latest is not None and (parsed := parse_id(latest)) is not None:
+            ids.raise_floor(parsed[0])
+        access = AccessList()
+        await access.load(self.store)
+        access.add(self.tokens.api, DEFAULT_TENANT, API_SCOPES, "api")
+        access.add(self.tokens.admin, DEFAULT_TENANT, frozenset(Scope), "admin")
+        context = ApiContext(
+            settings=settings, clock=self.clock, ids=ids, random_bytes=secrets.token_bytes,
+            store=self.store, queue=self.queue, intake=self.intake, directory=self.directory,
+            engine=self.engine, access=access, metrics=self.metrics, policy=self.policy,
+        )  # fmt: skip
+        front = Front(
+            access, Submitter(context), self.intake, self.metrics,
+            settings.max_body_bytes, settings.express,
+        )  # fmt: skip
+        config = uvicorn.Config(
+            create_app(context),
+            http=functools.partial(ExpressProtocol, front=front),  # type: ignore[arg-type]
+            ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=5,
+        )  # fmt: skip
+        self._server = server = _Server(config)
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(server.serve(sockets=[listener])),
+            loop.create_task(sweep_connections(server.server_state, loop.time)),
+        ]
+        while not server.started and not self._tasks[0].done():
+            await asyncio.sleep(0.005)
+
+
+def _sqlite_path(settings: Settings) -> Path:
+    prefix = "sqlite:///"
+    if not settings.database_url.startswith(prefix):
+        raise ConfigurationError(
+            f"SURESHOT_DATABASE_URL={settings.database_url!r}: this version stores in SQLite; "
+            "give it as sqlite:///path/to/file.db"
+        )
+    return Path(settings.database_url.removeprefix(prefix))
+
+
+def _sender_limits(settings: Settings) -> SenderLimits:
+    return SenderLimits(connect_timeout_s=settings.connect_timeout_s)
+
+
+def _egress(settings: Settings) -> Egress:
+    return Egress(
+        settings.proxy_url,
+        settings.ca_file,
+        settings.client_cert_file,
+        settings.client_key_file,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: {error.strerror}; "
+            "choose another with --port or SURESHOT_PORT"
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def serve(loaded: LoadedSettings, announce: Callable[[Started], None]) -> int:
+    """Run the service until SIGTERM or SIGINT; return the exit code.
+
+    A second signal ends the process at once. Raises ``ConfigurationError``.
+    """
+    settings = loaded.settings
+    configure_logging(settings.log_level, settings.log_format)
+    raise_descriptor_limit(2 * settings.max_in_flight + 1000)
+    uvloop.run(_serve(settings, announce))
+    return 0
+
+
+async def _serve(settings: Settings, announce: Callable[[Started], None]) -> None:
+    began_s = time.monotonic()
+    service = Service(settings)
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    await service.start()
+    tokens = service.tokens
+    announce(
+        Started(
+            url=service.url,
+            data_dir=settings.data_dir,
+            docs_url=f"{service.url}/docs",
+            api_token=tokens.api if "SURESHOT_API_TOKEN" in tokens.generated else None,
+            admin_token=tokens.admin if "SURESHOT_ADMIN_TOKEN" in tokens.generated else None,
+            tokens_file=settings.data_dir / "tokens.env",
+            allowed_networks=settings.allowed_networks,
+            seconds=time.monotonic() - began_s,
+        )
+    )
+    await stop.wait()
+    log.info("service.draining", in_flight=service.engine.in_flight)
+    await service.stop()
+    log.info("service.stopped")

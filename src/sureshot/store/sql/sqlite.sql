@@ -1,0 +1,134 @@
+-- insert_webhook --
+INSERT INTO webhooks (key, tail, state, token, due_at, lease_until, owner, leases_taken, created_at,
+                      lane, tenant, endpoint_id, url, method, event_type, timeout_s, headers, payload)
+VALUES (?, ?, 0, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- insert_attempt --
+INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- apply_decision --
+UPDATE webhooks
+SET state = ?, due_at = coalesce(?, due_at), delivered_at = ?, attempts = ?, schedule_step = ?,
+    lease_until = NULL, owner = NULL, token = token + 1
+WHERE key = ? AND token = ?;
+
+-- attempts_made --
+SELECT attempts, state, token FROM webhooks WHERE key = ?;
+
+-- count_attempt --
+UPDATE webhooks SET attempts = ? WHERE key = ?;
+
+-- finish_late --
+UPDATE webhooks
+SET state = 2, delivered_at = ?, lease_until = NULL, owner = NULL, token = token + 1
+WHERE key = ?;
+
+-- renew --
+UPDATE webhooks SET lease_until = ?, owner = ?, token = token + 1
+WHERE key = ? AND token = ? AND lease_until IS NOT NULL;
+
+-- release --
+UPDATE webhooks
+SET lease_until = NULL, owner = NULL, token = token + 1, leases_taken = leases_taken - 1,
+    due_at = coalesce(?, due_at)
+WHERE key = ? AND token = ? AND lease_until IS NOT NULL;
+
+-- void_expired --
+UPDATE webhooks SET lease_until = NULL, owner = NULL, token = token + 1
+WHERE lease_until IS NOT NULL AND lease_until <= ?;
+
+-- void_all --
+UPDATE webhooks SET lease_until = NULL, owner = NULL, token = token + 1
+WHERE lease_until IS NOT NULL;
+
+-- next_lease_end --
+SELECT min(lease_until) FROM webhooks INDEXED BY webhooks_leased WHERE lease_until IS NOT NULL;
+
+-- next_lane --
+SELECT lane, due_at FROM webhooks INDEXED BY webhooks_due
+WHERE state < 2 AND lease_until IS NULL AND lane > ?
+ORDER BY lane, due_at LIMIT 1;
+
+-- due_in_lane --
+SELECT key, leases_taken - attempts FROM webhooks INDEXED BY webhooks_due
+WHERE state < 2 AND lease_until IS NULL AND lane = ? AND due_at <= ?
+ORDER BY due_at, key LIMIT ?;
+
+-- first_due_in_lane --
+SELECT due_at FROM webhooks INDEXED BY webhooks_due
+WHERE state < 2 AND lease_until IS NULL AND lane = ?
+ORDER BY due_at LIMIT 1;
+
+-- take_lease --
+UPDATE webhooks
+SET lease_until = ?, owner = ?, token = token + 1, leases_taken = leases_taken + 1
+WHERE key = ?
+RETURNING key, tail, token, attempts, schedule_step, tenant, lane, endpoint_id, url, method,
+          headers, payload, created_at, timeout_s;
+
+-- fail_crashed --
+UPDATE webhooks SET state = 3, attempts = attempts + 1, token = token + 1 WHERE key = ?
+RETURNING attempts;
+
+-- known_key --
+SELECT k.fingerprint, k.webhook, w.tail, w.created_at, w.state
+FROM idempotency_keys k JOIN webhooks w ON w.key = k.webhook
+WHERE k.tenant = ? AND k.key = ? AND k.created_at > ?;
+
+-- put_key --
+INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?);
+
+-- forget_old_keys --
+DELETE FROM idempotency_keys WHERE created_at <= ?;
+
+-- webhook --
+SELECT * FROM webhooks WHERE key = ? AND tail = ? AND tenant = ?;
+
+-- attempts --
+SELECT number, started_at, duration_s, status, error, detail, retry_after_s, headers, body
+FROM attempts WHERE webhook = ? ORDER BY number;
+
+-- last_attempt --
+SELECT number, started_at, duration_s, status, error, detail, retry_after_s, headers, body
+FROM attempts WHERE webhook = ? ORDER BY number DESC LIMIT 1;
+
+-- cancel --
+UPDATE webhooks SET state = 4, lease_until = NULL, owner = NULL, token = token + 1 WHERE key = ?;
+
+-- cancel_endpoint --
+UPDATE webhooks SET state = 4, lease_until = NULL, owner = NULL, token = token + 1
+WHERE endpoint_id = ? AND state < 2;
+
+-- retry --
+UPDATE webhooks
+SET state = CASE attempts WHEN 0 THEN 0 ELSE 1 END, due_at = ?, schedule_step = 0,
+    delivered_at = NULL, lease_until = NULL, owner = NULL, token = token + 1,
+    leases_taken = attempts
+WHERE key = ?;
+
+-- count_free --
+SELECT count(*) FROM webhooks INDEXED BY webhooks_due WHERE state < 2 AND lease_until IS NULL;
+
+-- count_leased --
+SELECT count(*) FROM webhooks INDEXED BY webhooks_leased WHERE lease_until IS NOT NULL;
+
+-- latest --
+SELECT key, tail FROM webhooks ORDER BY key DESC LIMIT 1;
+
+-- closed_lanes --
+SELECT lane, until, reason FROM closed_lanes;
+
+-- close_lane --
+INSERT OR REPLACE INTO closed_lanes VALUES (?, ?, ?);
+
+-- open_lane --
+DELETE FROM closed_lanes WHERE lane = ?;
+
+-- put_document --
+INSERT OR REPLACE INTO documents VALUES (?, ?, ?);
+
+-- delete_document --
+DELETE FROM documents WHERE kind = ? AND id = ?;
+
+-- documents --
+SELECT document FROM documents WHERE kind = ? ORDER BY id;

@@ -1,0 +1,276 @@
+"""The Store of the embedded profile: one SQLite file, one process, one writing thread."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TypeVar
+
+import apsw
+import msgspec
+
+from sureshot.domain.errors import ConfigurationError, StoreUnavailable
+from sureshot.domain.model import (
+    Attempt,
+    Endpoint,
+    Lease,
+    NewWebhook,
+    Result,
+    Tenant,
+    Token,
+    Webhook,
+)
+from sureshot.ports import AddResult, ClosedLane, Counts, Due, LeaseTerms, Page, WebhookFilter
+from sureshot.store import (
+    sqlite_changes,
+    sqlite_intake,
+    sqlite_reads,
+    sqlite_record,
+)
+from sureshot.store.queries import read_sql
+from sureshot.store.sqlite_due import DueQuery
+from sureshot.store.sqlite_rows import SQL, from_us, to_us
+from sureshot.store.sqlite_thread import DatabaseThread
+
+Document = TypeVar("Document", Endpoint, Tenant, Token)
+
+
+class _Pause(msgspec.Struct):
+    """The document that says leasing is paused; absent when it is not."""
+
+    reason: str = "paused"
+
+
+class SqliteStore:
+    """``ports.Store`` on SQLite: WAL, ``synchronous=FULL``, every write a group commit.
+
+    One process owns the file, proven by a lock beside it; so opening the store
+    means that every lease in it is an orphan.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock: IO[str] | None = None
+        self._threads: tuple[DatabaseThread, DatabaseThread] | None = None
+        self._due = DueQuery()
+        self._closed_lanes: dict[str, tuple[int | None, str]] = {}
+        self._paused = False
+
+    # -- life ---------------------------------------------------------------
+
+    async def open(self, now: datetime, owner: str) -> None:  # noqa: ARG002 - other stores need it
+        """Create or open the file, void all leases.
+
+        Raises ``ConfigurationError`` when another process owns the file or it
+        cannot be used.
+        """
+        self._lock = await asyncio.to_thread(_take_file, self._path, owner)
+        try:
+            writer = DatabaseThread(self._path, writes=True)
+            await writer.run(_prepare)
+        except StoreUnavailable as error:
+            raise ConfigurationError(f"cannot use {self._path}: {error.detail}") from error
+        self._threads = writer, DatabaseThread(self._path, writes=False)
+        self._closed_lanes = await writer.run(sqlite_changes.closed_lanes)
+        self._paused = bool(await writer.run(sqlite_changes.documents, _Pause.__name__))
+
+    async def close(self) -> None:
+        """Finish what waits, close both connections, give up the file."""
+        if self._threads is not None:
+            for thread in reversed(self._threads):
+                await thread.close()
+            self._threads = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @property
+    def _writer(self) -> DatabaseThread:
+        return self._open_threads()[0]
+
+    @property
+    def _reader(self) -> DatabaseThread:
+        return self._open_threads()[1]
+
+    def _open_threads(self) -> tuple[DatabaseThread, DatabaseThread]:
+        if self._threads is None:
+            raise StoreUnavailable("the store is not open", reason="store_closed")
+        return self._threads
+
+    # -- the line -----------------------------------------------------------
+
+    async def add(
+        self, batch: Sequence[tuple[NewWebhook, bool]], terms: LeaseTerms
+    ) -> list[AddResult]:
+        """See ``Store.add``."""
+        return await self._writer.run(sqlite_intake.add, batch, terms)
+
+    async def lease_due(
+        self,
+        limit: int,
+        per_lane: int,
+        now: datetime,
+        terms: LeaseTerms,
+        *,
+        limit_bytes: int = 64 << 20,
+    ) -> Due:
+        """See ``Store.lease_due``."""
+        if self._paused:
+            return Due([], None)
+        return await self._writer.run(
+            self._due.lease_due, limit, limit_bytes, per_lane, now, terms, self._closed_lanes
+        )
+
+    async def renew(self, leases: Sequence[Lease], terms: LeaseTerms) -> list[Lease]:
+        """See ``Store.renew``."""
+        return await self._writer.run(sqlite_record.renew, leases, terms)
+
+    async def release(self, leases: Sequence[Lease], due_at: datetime | None) -> None:
+        """See ``Store.release``."""
+        await self._writer.run(sqlite_record.release, leases, due_at)
+
+    async def record(self, results: Sequence[Result]) -> list[bool]:
+        """See ``Store.record``."""
+        return await self._writer.run(sqlite_record.record, results)
+
+    # -- reading ------------------------------------------------------------
+
+    async def get(self, tenant: str, webhook_id: str) -> Webhook | None:
+        """See ``Store.get``."""
+        return await self._reader.run(sqlite_reads.get, tenant, webhook_id)
+
+    async def attempts(self, tenant: str, webhook_id: str) -> list[Attempt]:
+        """See ``Store.attempts``."""
+        return await self._reader.run(sqlite_reads.attempts, tenant, webhook_id)
+
+    async def list_webhooks(
+        self, tenant: str, which: WebhookFilter, after: str | None, limit: int
+    ) -> Page:
+        """See ``Store.list_webhooks``."""
+        return await self._reader.run(sqlite_reads.list_webhooks, tenant, which, after, limit)
+
+    async def counts(self, now: datetime) -> Counts:
+        """See ``Store.counts``."""
+        return await self._reader.run(sqlite_reads.counts, now)
+
+    async def latest_id(self) -> str | None:
+        """See ``Store.latest_id``."""
+        return await self._reader.run(sqlite_reads.latest_id)
+
+    # -- changes people ask for ---------------------------------------------
+
+    async def cancel(self, tenant: str, webhook_id: str) -> Webhook | None:
+        """See ``Store.cancel``."""
+        return await self._writer.run(sqlite_changes.cancel, tenant, webhook_id)
+
+    async def retry(
+        self, tenant: str, webhook_id: str, *, force: bool, now: datetime
+    ) -> Webhook | None:
+        """See ``Store.retry``."""
+        return await self._writer.run(
+            sqlite_changes.retry, tenant, webhook_id, force=force, now=now
+        )
+
+    async def close_lane(self, lane: str, until: datetime | None, reason: str) -> None:
+        """See ``Store.close_lane``."""
+        await self._writer.run(sqlite_changes.close_lane, lane, until, reason)
+        self._closed_lanes[lane] = (None if until is None else to_us(until), reason)
+
+    async def open_lane(self, lane: str) -> None:
+        """See ``Store.open_lane``."""
+        await self._writer.run(sqlite_changes.open_lane, lane)
+        self._closed_lanes.pop(lane, None)
+
+    async def closed_lanes(self) -> list[ClosedLane]:
+        """See ``Store.closed_lanes``."""
+        return [
+            ClosedLane(lane, None if until is None else from_us(until), reason)
+            for lane, (until, reason) in self._closed_lanes.items()
+        ]
+
+    async def set_paused(self, *, paused: bool) -> None:
+        """See ``Store.set_paused``."""
+        if paused:
+            await self._writer.run(sqlite_changes.put_document, _Pause.__name__, "all", _Pause())
+        else:
+            await self._writer.run(sqlite_changes.delete_document, _Pause.__name__, "all")
+        self._paused = paused
+
+    async def paused(self) -> bool:
+        """See ``Store.paused``."""
+        return self._paused
+
+    # -- endpoints, tenants, tokens -----------------------------------------
+
+    async def put_endpoint(self, endpoint: Endpoint) -> None:
+        """See ``Store.put_endpoint``."""
+        await self._put(endpoint)
+
+    async def delete_endpoint(self, endpoint_id: str) -> None:
+        """See ``Store.delete_endpoint``."""
+        await self._writer.run(sqlite_changes.delete_endpoint, endpoint_id)
+        self._closed_lanes.pop(endpoint_id, None)
+
+    async def endpoints(self) -> list[Endpoint]:
+        """See ``Store.endpoints``."""
+        return await self._all(Endpoint)
+
+    async def put_tenant(self, tenant: Tenant) -> None:
+        """See ``Store.put_tenant``."""
+        await self._put(tenant)
+
+    async def tenants(self) -> list[Tenant]:
+        """See ``Store.tenants``."""
+        return await self._all(Tenant)
+
+    async def put_token(self, token: Token) -> None:
+        """See ``Store.put_token``."""
+        await self._put(token)
+
+    async def delete_token(self, token_id: str) -> None:
+        """See ``Store.delete_token``."""
+        await self._writer.run(sqlite_changes.delete_document, Token.__name__, token_id)
+
+    async def tokens(self) -> list[Token]:
+        """See ``Store.tokens``."""
+        return await self._all(Token)
+
+    async def _put(self, value: Endpoint | Tenant | Token) -> None:
+        kind = type(value).__name__
+        await self._writer.run(sqlite_changes.put_document, kind, value.id, value)
+
+    async def _all(self, kind: type[Document]) -> list[Document]:
+        # The writer's connection sees its own commits at once; a reader might lag behind.
+        found = await self._writer.run(sqlite_changes.documents, kind.__name__)
+        return [msgspec.json.decode(document, type=kind) for document in found]
+
+
+def _take_file(path: Path, owner: str) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot use {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.seek(0)
+        holder = lock.read().strip() or "another process"
+        lock.close()
+        raise ConfigurationError(
+            f"{path} is in use by {holder}; one process owns a SQLite file. "
+            "Stop it first, or give this one another SURESHOT_DATABASE_URL"
+        ) from error
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()} ({owner})")
+    lock.flush()
+    return lock
+
+
+def _prepare(connection: apsw.Connection) -> None:
+    connection.execute(read_sql("sqlite_schema.sql"))
+    connection.execute(SQL["void_all"])

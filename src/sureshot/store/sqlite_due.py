@@ -1,0 +1,153 @@
+"""The one query for retries, scheduled webhooks, overflow and orphans, fair by lane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import apsw
+
+from sureshot.domain.model import Attempt, ErrorKind, Lease, Outcome
+from sureshot.ports import Due, LeaseTerms
+from sureshot.store.sqlite_rows import (
+    SQL,
+    attempt_row,
+    fetch,
+    fetch_one,
+    from_us,
+    lease_from_row,
+    to_us,
+)
+
+LANES_PER_CALL = 2000
+"""How many lanes one call looks at; the next call goes on where this one stopped."""
+SUSPECT_AFTER = 5
+"""A webhook whose owner vanished this often is leased alone..."""
+CRASHES_ALLOWED = 8
+"""...and after this many it is failed with ``worker_crashed``."""
+
+ClosedLanes = dict[str, tuple[int | None, str]]
+
+
+class DueQuery:
+    """``Store.lease_due`` for SQLite.
+
+    Hops from lane to lane along the partial index of free rows, so that neither
+    a closed lane's backlog nor a rich lane's costs more than one hop.
+    """
+
+    def __init__(self) -> None:
+        self._resume_after = ""
+
+    def lease_due(
+        self,
+        connection: apsw.Connection,
+        limit: int,
+        limit_bytes: int,
+        per_lane: int,
+        now: datetime,
+        terms: LeaseTerms,
+        closed: ClosedLanes,
+    ) -> Due:
+        """Take leases; *closed* maps lanes to when they open (µs, None: not by time).
+
+        A half-open lane's entry moves on to the end of its probe's lease.
+        """
+        now_us = to_us(now)
+        connection.execute(SQL["void_expired"], (now_us,))
+        leases: list[Lease] = []
+        size = 0
+        wake_us = _next_lease_end(connection)
+        for lane, due_us in self._waiting_lanes(connection):
+            opens_us = _opens_us(closed, lane, now_us)
+            if opens_us is None:
+                continue
+            ready_us = max(due_us, opens_us)
+            if ready_us <= now_us and len(leases) < limit and size < limit_bytes:
+                room = 1 if lane in closed else min(per_lane, limit - len(leases))
+                room_bytes = limit_bytes - size
+                taken = _take_from_lane(
+                    connection, lane, room, room_bytes, now, terms, alone=not leases
+                )
+                leases += taken
+                size += sum(len(lease.payload) for lease in taken)
+                ready_us = _first_due(connection, lane)
+                if lane in closed:
+                    ready_us = max(ready_us, _close_for_probe(connection, closed, lane, terms))
+            wake_us = min(wake_us, ready_us)
+        if self._resume_after:
+            wake_us = now_us
+        return Due(leases, None if wake_us == _NEVER else from_us(max(wake_us, now_us)))
+
+    def _waiting_lanes(self, connection: apsw.Connection) -> Iterator[tuple[str, int]]:
+        after, self._resume_after = self._resume_after, ""
+        for _ in range(LANES_PER_CALL):
+            found = fetch_one(connection, "next_lane", (after,))
+            if found is None:
+                return
+            yield found[0], found[1]
+            after = found[0]
+        self._resume_after = after
+
+
+_NEVER = 1 << 62
+
+
+def _next_lease_end(connection: apsw.Connection) -> int:
+    found = fetch_one(connection, "next_lease_end")
+    return _NEVER if found is None or found[0] is None else int(found[0])
+
+
+def _opens_us(closed: ClosedLanes, lane: str, now_us: int) -> int | None:
+    until, _reason = closed.get(lane, (now_us, ""))
+    return until
+
+
+def _close_for_probe(
+    connection: apsw.Connection, closed: ClosedLanes, lane: str, terms: LeaseTerms
+) -> int:
+    until_us, reason = to_us(terms.expires_at), closed[lane][1]
+    connection.execute(SQL["close_lane"], (lane, until_us, reason))
+    closed[lane] = (until_us, reason)
+    return until_us
+
+
+def _first_due(connection: apsw.Connection, lane: str) -> int:
+    found = fetch_one(connection, "first_due_in_lane", (lane,))
+    return _NEVER if found is None else int(found[0])
+
+
+def _take_from_lane(
+    connection: apsw.Connection,
+    lane: str,
+    room: int,
+    room_bytes: int,
+    now: datetime,
+    terms: LeaseTerms,
+    *,
+    alone: bool,
+) -> list[Lease]:
+    due = fetch(connection, "due_in_lane", (lane, to_us(now), room))
+    until = to_us(terms.expires_at)
+    leases: list[Lease] = []
+    for key, crashes in due:
+        if crashes >= CRASHES_ALLOWED:
+            _fail_crashed(connection, key, now)
+            continue
+        if crashes >= SUSPECT_AFTER and (leases or not alone):
+            break
+        row = fetch(connection, "take_lease", (until, terms.owner, key))[0]
+        leases.append(lease_from_row(row, terms.expires_at))
+        room_bytes -= len(leases[-1].payload)
+        if crashes >= SUSPECT_AFTER or room_bytes <= 0:
+            break
+    return leases
+
+
+def _fail_crashed(connection: apsw.Connection, key: int, now: datetime) -> None:
+    (number,) = connection.execute(SQL["fail_crashed"], (key,)).fetchone()
+    detail = f"the process holding it died {CRASHES_ALLOWED} times"
+    outcome = Outcome(None, ErrorKind.WORKER_CRASHED, 0.0, detail=detail)
+    connection.execute(
+        SQL["insert_attempt"], attempt_row(key, Attempt(number, now, outcome), number)
+    )

@@ -1,0 +1,151 @@
+"""Looking at webhooks: one, its attempts, a page of many, and how much waits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import apsw
+
+from sureshot.domain.ids import format_id, parse_id
+from sureshot.domain.model import Attempt, Webhook, WebhookState
+from sureshot.ports import Counts, Page, WebhookFilter
+from sureshot.store.sqlite_due import LANES_PER_CALL
+from sureshot.store.sqlite_rows import (
+    CODES,
+    Row,
+    attempt_from_row,
+    fetch,
+    fetch_one,
+    from_us,
+    key_of,
+    to_us,
+    webhook_from_row,
+)
+
+ROWS_PER_PAGE = 20_000
+"""How many rows one page of a list may look at before it ends early."""
+
+_INDEXED_STATES = {WebhookState.RETRYING, WebhookState.FAILED, WebhookState.CANCELLED}
+
+
+def get(connection: apsw.Connection, tenant: str, webhook_id: str) -> Webhook | None:
+    """Return one webhook; see ``Store.get``."""
+    parsed = parse_id(webhook_id)
+    if parsed is None:
+        return None
+    row = fetch_one(connection, "webhook", (*parsed, tenant))
+    if row is None:
+        return None
+    last = fetch_one(connection, "last_attempt", (parsed[0],))
+    return webhook_from_row(row, None if last is None else attempt_from_row(last))
+
+
+def attempts(connection: apsw.Connection, tenant: str, webhook_id: str) -> list[Attempt]:
+    """Return a webhook's attempts; see ``Store.attempts``."""
+    if get(connection, tenant, webhook_id) is None:
+        return []
+    rows = fetch(connection, "attempts", (key_of(webhook_id),))
+    return [attempt_from_row(row) for row in rows]
+
+
+def list_webhooks(
+    connection: apsw.Connection,
+    tenant: str,
+    which: WebhookFilter,
+    after: str | None,
+    limit: int,
+) -> Page:
+    """Return one page; see ``Store.list_webhooks``."""
+    where, values = _conditions(which, after)
+    # An id is ordered by time, so walking the key downwards is newest first.
+    rows = connection.execute(
+        f"SELECT * FROM webhooks WHERE {where} ORDER BY key DESC LIMIT ?",  # noqa: S608 - fixed parts
+        (*values, ROWS_PER_PAGE),
+    )
+    items: list[Webhook] = []
+    seen, last = 0, None
+    for row in rows:
+        seen, last = seen + 1, row
+        if _matches(row, tenant, which):
+            items.append(_with_last_attempt(connection, row))
+            if len(items) == limit:
+                break
+    ended = last is None or (len(items) < limit and seen < ROWS_PER_PAGE)
+    return Page(items, None if ended or last is None else format_id(last[0], last[1]))
+
+
+def _conditions(which: WebhookFilter, after: str | None) -> tuple[str, list[object]]:
+    where, values = ["1"], list[object]()
+    if which.state in _INDEXED_STATES:
+        # A literal, not a parameter: only then does the partial index apply.
+        where.append(f"state = {CODES[which.state]}")
+    elif which.endpoint_id is not None:
+        where.append("endpoint_id = ?")
+        values.append(which.endpoint_id)
+    if after is not None:
+        where.append("key < ?")
+        values.append(key_of(after))
+    if which.until is not None:
+        where.append("key < ?")
+        values.append(_first_key(which.until))
+    if which.since is not None:
+        where.append("key >= ?")
+        values.append(_first_key(which.since))
+    return " AND ".join(where), values
+
+
+def _first_key(at: datetime) -> int:
+    """Return a key no webhook created well before *at* has; ``_matches`` is exact."""
+    return (to_us(at) // 1000) << 12
+
+
+def _matches(row: Row, tenant: str, which: WebhookFilter) -> bool:
+    state, created_at, row_tenant, endpoint_id, event_type = (
+        row[2],
+        row[10],
+        row[13],
+        row[14],
+        row[17],
+    )
+    return (
+        row_tenant == tenant
+        and (which.state is None or state == CODES[which.state])
+        and (which.endpoint_id is None or endpoint_id == which.endpoint_id)
+        and (which.event_type is None or event_type == which.event_type)
+        and (which.since is None or created_at >= to_us(which.since))
+        and (which.until is None or created_at < to_us(which.until))
+    )
+
+
+def _with_last_attempt(connection: apsw.Connection, row: Row) -> Webhook:
+    last = None
+    if row[8]:
+        last = fetch_one(connection, "last_attempt", (row[0],))
+    return webhook_from_row(row, None if last is None else attempt_from_row(last))
+
+
+def counts(connection: apsw.Connection, now: datetime) -> Counts:
+    """Return how much waits; see ``Store.counts``."""
+    ((free,),) = fetch(connection, "count_free")
+    ((leased,),) = fetch(connection, "count_leased")
+    oldest = _oldest_due(connection) if free else None
+    overdue = oldest is not None and oldest <= to_us(now)
+    return Counts(free + leased, free, from_us(oldest) if oldest is not None and overdue else None)
+
+
+def _oldest_due(connection: apsw.Connection) -> int | None:
+    oldest: int | None = None
+    lane = ""
+    for _ in range(LANES_PER_CALL):
+        found = fetch_one(connection, "next_lane", (lane,))
+        if found is None:
+            break
+        lane, due_at = found
+        oldest = due_at if oldest is None else min(oldest, due_at)
+    return oldest
+
+
+def latest_id(connection: apsw.Connection) -> str | None:
+    """Return the highest id; see ``Store.latest_id``."""
+    found = fetch_one(connection, "latest")
+    return None if found is None else format_id(found[0], found[1])

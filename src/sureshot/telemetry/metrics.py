@@ -1,0 +1,144 @@
+"""Every metric of the service: plain counters on the hot path, named for Prometheus when scraped.
+
+Calling prometheus-client for each webhook costs about 9 us (labels, locks); a
+plain attribute costs a tenth of one. So the line counts in plain Python and one
+collector translates at scrape time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from sureshot.telemetry.histogram import BATCH_EDGES, Histogram
+
+Gauge = Callable[[], float]
+
+
+class Metrics:
+    """What the service counts about itself; one instance per process."""
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.attempts: Counter[str] = Counter()
+        self.finished: Counter[str] = Counter()
+        self.rejections: Counter[str] = Counter()
+        self.duplicates_refused = 0
+        self.queue_latency = Histogram()
+        self.delivery_duration = Histogram()
+        self.end_to_end = Histogram()
+        self.batch_sizes: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(BATCH_EDGES))
+        self.requests: Counter[tuple[str, str, int]] = Counter()
+        self.request_durations: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self._gauges: dict[str, tuple[str, Gauge]] = {}
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_ServiceCollector(self))
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+
+    def http(self, endpoint: str, method: str, status: int, duration_s: float) -> None:
+        """Count one answered request; *endpoint* is the route's template."""
+        self.requests[endpoint, method, status] += 1
+        self.request_durations[endpoint].observe(duration_s)
+
+    def rejected(self, reason: str) -> None:
+        """Count one submission refused because of a limit."""
+        self.rejections[reason] += 1
+
+    def batch(self, stage: str, size: int) -> None:
+        """Note the size of one committed batch."""
+        self.batch_sizes[stage].observe(size)
+
+    def gauge(self, name: str, meaning: str, read: Gauge) -> None:
+        """Expose what *read* returns at scrape time as the gauge *name*."""
+        self._gauges[name] = (meaning, read)
+
+    def gauges(self) -> Iterable[tuple[str, str, float]]:
+        """Return ``(name, meaning, value)`` of every gauge now."""
+        return [(name, meaning, read()) for name, (meaning, read) in self._gauges.items()]
+
+    def render(self) -> tuple[bytes, str]:
+        """Return the exposition text and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class _ServiceCollector(Collector):
+    """Names the plain counters for Prometheus."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._counters()
+        yield from self._histograms()
+        for name, meaning, value in self._metrics.gauges():
+            yield GaugeMetricFamily(name, meaning, value=value)
+
+    def _counters(self) -> Iterable[Metric]:
+        metrics = self._metrics
+        accepted = CounterMetricFamily("sureshot_webhooks_accepted", "Webhooks stored durably")
+        accepted.add_metric([], metrics.accepted)
+        yield accepted
+        yield _labelled(
+            "sureshot_attempts", "Attempts by outcome: 2xx, 4xx, or error kind", "outcome",
+            metrics.attempts,
+        )  # fmt: skip
+        yield _labelled(
+            "sureshot_webhooks_finished", "Webhooks that became final", "status", metrics.finished
+        )
+        yield _labelled(
+            "sureshot_rejected", "Submissions refused at a limit", "reason", metrics.rejections
+        )
+        requests = CounterMetricFamily(
+            "http_requests", "Answered requests", labels=["endpoint", "method", "status"]
+        )
+        for (endpoint, method, status), count in metrics.requests.items():
+            requests.add_metric([endpoint, method, str(status)], count)
+        yield requests
+
+    def _histograms(self) -> Iterable[Metric]:
+        metrics = self._metrics
+        plain = (
+            ("sureshot_queue_latency_seconds", "Published to taken", metrics.queue_latency),
+            ("sureshot_delivery_duration_seconds", "One request", metrics.delivery_duration),
+            (
+                "sureshot_end_to_end_seconds",
+                "Accepted to delivered on the first attempt",
+                metrics.end_to_end,
+            ),
+        )
+        for name, meaning, histogram in plain:
+            family = HistogramMetricFamily(name, meaning)
+            family.add_metric([], histogram.cumulative(), histogram.total)
+            yield family
+        yield _histograms("sureshot_batch_size", "Committed batches", "stage", metrics.batch_sizes)
+        yield _histograms(
+            "http_request_duration_seconds",
+            "Request received to answered",
+            "endpoint",
+            metrics.request_durations,
+        )
+
+
+def _labelled(name: str, meaning: str, label: str, counts: Counter[str]) -> Metric:
+    family = CounterMetricFamily(name, meaning, labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family
+
+
+def _histograms(name: str, meaning: str, label: str, all_of: dict[str, Histogram]) -> Metric:
+    family = HistogramMetricFamily(name, meaning, labels=[label])
+    for value, histogram in all_of.items():
+        family.add_metric([value], histogram.cumulative(), histogram.total)
+    return family
