@@ -27,7 +27,8 @@ from sureshot.api.context import ApiContext
 from sureshot.api.express import ExpressProtocol, Front, sweep_connections
 from sureshot.api.submission import Submitter
 from sureshot.clock import SystemClock
-from sureshot.config import LoadedSettings, Settings
+from sureshot.config import Settings
+from sureshot.config_sources import LoadedSettings
 from sureshot.delivery.backlog import Backlog
 from sureshot.delivery.destination import Defaults
 from sureshot.delivery.directory import Directory
@@ -37,7 +38,8 @@ from sureshot.delivery.intake import Intake, IntakeLimits
 from sureshot.delivery.lanes import Lanes
 from sureshot.delivery.recorder import Recorder
 from sureshot.delivery.scheduler import Scheduler
-from sureshot.delivery.sender import HttpSender, SenderLimits
+from sureshot.delivery.sender import HttpSender
+from sureshot.delivery.sender_limits import SenderLimits
 from sureshot.delivery.slots import Slots
 from sureshot.delivery.tls import Egress
 from sureshot.delivery.worker import Worker

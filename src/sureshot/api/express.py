@@ -125,7 +125,7 @@ class ExpressProtocol(HttpToolsProtocol):
         front = self._front
         if self.url != _URL or not front.enabled or self.parser.get_method() != b"POST":
             return False
-        if self.cycle is not None and not self.cycle.response_complete:
+        if not self._answered_all():
             return False
         if (
             len(headers) != len(self.headers)
@@ -172,7 +172,7 @@ class ExpressProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep a half-closed connection open until its last request is answered."""
-        if self.cycle is None or self.cycle.response_complete:
+        if self._answered_all():
             return False
         self.cycle.keep_alive = False
         return True
@@ -184,6 +184,10 @@ class ExpressProtocol(HttpToolsProtocol):
             receiving is not None and now_s - receiving > self._front.request_timeout_s
         ):
             self.timeout_keep_alive_handler()
+
+    def _answered_all(self) -> bool:
+        cycle: Any = self.cycle
+        return cycle is None or cycle.response_complete
 
     def answer(self, head: bytes, body: bytes, *, keep_alive: bool) -> None:
         """Write one whole response in one call: each write is a system call."""

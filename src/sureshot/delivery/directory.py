@@ -31,7 +31,7 @@ class Directory:
         enable_lane: Callable[[str], Awaitable[None]],
         disable_lane: Callable[[str], Awaitable[None]],
     ) -> None:
-        """The two callbacks open and close the lane of an endpoint that changed its state."""
+        """Take the callbacks that open and close the lane of an endpoint that changed."""
         self._store = store
         self._clock = clock
         self._defaults = defaults

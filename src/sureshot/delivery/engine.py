@@ -97,7 +97,7 @@ class Engine:
         parts.dispatcher.release_all_waiting()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while parts.slots.taken or parts.queue.depth():
+                while parts.slots.taken or parts.queue.depth():  # noqa: ASYNC110 - two parts to watch
                     await asyncio.sleep(0.02)
         await parts.sender.close()
         await parts.recorder.drain()
@@ -139,6 +139,10 @@ class Engine:
     def takes(self, lane: str) -> bool:
         """Whether a newborn webhook of *lane* may be leased at once."""
         return not self._paused and self._parts.lanes.is_open(lane)
+
+    def wake(self) -> None:
+        """Look at once for what is due: something may have become so."""
+        self._parts.scheduler.wake()
 
     # -- what people ask for ------------------------------------------------
 

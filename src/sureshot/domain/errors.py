@@ -83,7 +83,7 @@ class NotFound(CallerError):
 
 
 class IdempotencyConflict(CallerError):
-    """This idempotency key was used with a different request."""
+    """The idempotency key was used with a different request."""
 
 
 class IllegalTransition(CallerError):

@@ -55,6 +55,7 @@ class ErrorKind(StrEnum):
     MALFORMED_RESPONSE = "malformed_response"
     TOO_MANY_HEADERS = "too_many_headers"
     HEADERS_TOO_LARGE = "headers_too_large"
+    BODY_TOO_LARGE = "body_too_large"
     TOO_MANY_INTERIM_RESPONSES = "too_many_interim_responses"
     ENDPOINT_GONE = "endpoint_gone"
     WORKER_CRASHED = "worker_crashed"

@@ -23,10 +23,8 @@ def decode_secret(text: str) -> bytes:
 
     Raises ``ValueError`` when it is empty, over 256 bytes or no base64.
     """
-    if text.startswith(HMAC_PREFIX):
-        key = _from_base64(text, HMAC_PREFIX)
-    else:
-        key = text.encode()
+    encoded = text.startswith(HMAC_PREFIX)
+    key = _from_base64(text, HMAC_PREFIX) if encoded else text.encode()
     if not 1 <= len(key) <= MAX_SECRET_BYTES:
         raise ValueError(f"is {len(key)} bytes long; a secret has 1 to {MAX_SECRET_BYTES}")
     return key

@@ -145,9 +145,8 @@ def _take_from_lane(
 
 
 def _fail_crashed(connection: apsw.Connection, key: int, now: datetime) -> None:
-    (number,) = connection.execute(SQL["fail_crashed"], (key,)).fetchone()
     detail = f"the process holding it died {CRASHES_ALLOWED} times"
     outcome = Outcome(None, ErrorKind.WORKER_CRASHED, 0.0, detail=detail)
-    connection.execute(
-        SQL["insert_attempt"], attempt_row(key, Attempt(number, now, outcome), number)
-    )
+    number = int(fetch(connection, "fail_crashed", (key,))[0][0])
+    row = attempt_row(key, Attempt(number, now, outcome), number)
+    connection.execute(SQL["insert_attempt"], row)

@@ -1,0 +1,169 @@
+"""Settings: every knob with its unit, default, bounds and meaning, in one table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sureshot.domain.address import AddressPolicy
+from sureshot.domain.errors import ConfigurationError
+from sureshot.domain.retry import STANDARD_SCHEDULE_S
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """What is known about one setting beside its type and default."""
+
+    meaning: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+    check: Callable[[Any], None] | None = None
+
+
+def _knob(default: Any, meaning: str, **details: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"knob": Knob(meaning, **details)})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every knob, checked. ``SURESHOT_<NAME>`` in the environment, ``name`` in sureshot.toml."""
+
+    database_url: str = _knob(
+        "sqlite:///data/sureshot.db", "where webhooks are stored; sqlite:///path/to/file.db"
+    )
+    queue_url: str = _knob("memory://", "what carries leases to workers", choices=("memory://",))
+    host: str = _knob("127.0.0.1", "address to listen on")
+    port: int = _knob(8080, "port to listen on; 0 picks a free one", low=0, high=65535)
+    api_token: str | None = _knob(
+        None, "token that may submit, read and manage; generated when unset", secret=True
+    )
+    admin_token: str | None = _knob(
+        None, "token that may do everything; generated when unset", secret=True
+    )
+    secret_key: str | None = _knob(
+        None, "base64 of 32 bytes that encrypt endpoint secrets at rest", secret=True
+    )
+    allowed_networks: tuple[str, ...] = _knob(
+        (), "networks that may be dialled although private", unit="CIDRs", check=AddressPolicy
+    )
+    max_in_flight: int = _knob(10_000, "webhooks being delivered at once", low=1, high=1_000_000)
+    max_in_flight_per_endpoint: int = _knob(
+        0, "cap for each endpoint; 0: none, but half of all while others wait", low=0
+    )
+    lease_s: float = _knob(60.0, "how long a lease lasts", unit="s", low=12, high=3600)
+    timeout_s: float = _knob(15.0, "time for one attempt, all in all", unit="s", low=1, high=3590)
+    connect_timeout_s: float = _knob(5.0, "time to connect", unit="s", low=0.1, high=60)
+    retry_schedule_s: tuple[float, ...] = _knob(
+        STANDARD_SCHEDULE_S, "waits between attempts (Standard Webhooks)", unit="s", low=0
+    )
+    queue_limit: int = _knob(10_000, "leases waiting for a worker", low=1)
+    queue_bytes: int = _knob(64 * MIB, "payload of the leases that wait", unit="bytes", low=1)
+    in_flight_bytes: int = _knob(128 * MIB, "payload being delivered", unit="bytes", low=1)
+    intake_limit: int = _knob(10_000, "submissions waiting for their commit", low=1)
+    intake_bytes: int = _knob(64 * MIB, "payload waiting for its commit", unit="bytes", low=1)
+    backlog_limit: int = _knob(1_000_000, "webhooks stored and not final; then 503", low=1)
+    drain_s: float = _knob(20.0, "time to finish when told to stop", unit="s", low=0, high=3600)
+    metrics_port: int | None = _knob(
+        None, "port for health and metrics of a role without an API", low=1, high=65535
+    )
+    max_body_bytes: int = _knob(MIB, "largest submission", unit="bytes", low=1, high=64 * MIB)
+    max_batch_bytes: int = _knob(16 * MIB, "largest batch", unit="bytes", low=1, high=256 * MIB)
+    retention_days: float = _knob(30.0, "finished webhooks are kept this long", unit="days", low=0)
+    rotation_overlap_s: float = _knob(
+        86400.0, "a rotated secret still signs this long", unit="s", low=0
+    )
+    breaker_threshold: int = _knob(10, "failures in a row that open an endpoint's breaker", low=1)
+    breaker_open_s: float = _knob(
+        10.0, "how long it stays open at first; doubles up to 600", unit="s", low=0.1, high=600
+    )
+    proxy_url: str | None = _knob(
+        None, "CONNECT proxy for deliveries, http://user:password@host:port", secret=True
+    )
+    ca_file: str | None = _knob(None, "authorities trusted besides the system's (PEM)")
+    client_cert_file: str | None = _knob(None, "certificate shown to receivers (PEM)")
+    client_key_file: str | None = _knob(None, "its private key (PEM)")
+    express: bool = _knob(True, "answer the submission route below ASGI")
+    log_level: str = _knob(
+        "info", "least severe level logged", choices=("debug", "info", "warning", "error")
+    )
+    log_format: str = _knob("console", "how log lines look", choices=("console", "json"))
+
+    def __post_init__(self) -> None:
+        """Check every knob, then what must hold between them; raises ``ConfigurationError``."""
+        for field in dataclasses.fields(self):
+            check_value(field.name, getattr(self, field.name))
+        if self.timeout_s > self.lease_s - 10:
+            raise ConfigurationError(
+                f"SURESHOT_TIMEOUT_S={self.timeout_s:g} is too long: a lease lasts "
+                f"{self.lease_s:g} s (SURESHOT_LEASE_S) and must outlive the timeout by 10 s"
+            )
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder of the SQLite file, where generated tokens are kept too."""
+        return Path(self.database_url.removeprefix("sqlite:///")).parent
+
+    def __repr__(self) -> str:
+        """Show every setting, secrets masked."""
+        shown = (f"{f.name}={shown_value(f.name, getattr(self, f.name))!r}"
+                 for f in dataclasses.fields(self))  # fmt: skip
+        return f"Settings({', '.join(shown)})"
+
+
+KNOBS: dict[str, Knob] = {f.name: f.metadata["knob"] for f in dataclasses.fields(Settings)}
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"SURESHOT_{name.upper()}"
+
+
+def shown_value(name: str, value: object) -> str:
+    """Return *value* as people may see it: secrets masked."""
+    if KNOBS[name].secret and value is not None:
+        return "********"
+    if isinstance(value, tuple):
+        return ",".join(f"{v:g}" if isinstance(v, float) else str(v) for v in value)
+    return "" if value is None else str(value)
+
+
+def check_value(name: str, value: Any) -> None:
+    """Raise ``ConfigurationError`` when a setting is out of its bounds."""
+    knob = KNOBS[name]
+    for one in value if isinstance(value, tuple) else (value,):
+        if isinstance(one, int | float) and not _within(knob, one):
+            raise ConfigurationError(
+                f"{variable(name)}={shown_value(name, value)}: must be {_bounds(knob)}"
+            )
+        if knob.choices and one not in knob.choices:
+            raise ConfigurationError(
+                f"{variable(name)}={one!r}: must be one of {', '.join(knob.choices)}"
+            )
+    if knob.check is not None:
+        try:
+            knob.check(value)
+        except ValueError as error:
+            raise ConfigurationError(f"{variable(name)}: {error}") from error
+
+
+def _within(knob: Knob, number: float) -> bool:
+    low = number if knob.low is None else knob.low
+    high = number if knob.high is None else knob.high
+    return low <= number <= high
+
+
+def _bounds(knob: Knob) -> str:
+    unit = f" {knob.unit}" if knob.unit else ""
+    if knob.low is not None and knob.high is not None:
+        return f"from {knob.low:g} to {knob.high:g}{unit}"
+    return (
+        f"at least {knob.low:g}{unit}" if knob.low is not None else f"at most {knob.high:g}{unit}"
+    )

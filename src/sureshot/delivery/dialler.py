@@ -1,0 +1,214 @@
+"""Opening a connection: resolve, judge every address, dial exactly the one that was judged."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+from urllib.parse import unquote
+
+from sureshot.delivery.sender_limits import SenderLimits
+from sureshot.delivery.tls import Egress, client_context
+from sureshot.domain.address import AddressPolicy
+from sureshot.domain.errors import ConfigurationError
+from sureshot.domain.model import ErrorKind
+from sureshot.domain.url import Target, parse_url
+
+P = TypeVar("P", bound=asyncio.Protocol)
+Resolve = Callable[[str], Awaitable[list[str]]]
+MAX_PROXY_REPLY_BYTES = 8192
+
+
+class DialError(Exception):
+    """No connection, and the reason as a receiver's failure."""
+
+    def __init__(self, kind: ErrorKind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+
+
+async def resolve_name(name: str) -> list[str]:
+    """Return every address of *name*, IPv4 and IPv6, in the system's order."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Dialler:
+    """Dials targets past the address policy, through the operator's proxy if there is one."""
+
+    def __init__(
+        self,
+        policy: AddressPolicy,
+        limits: SenderLimits,
+        egress: Egress,
+        resolve: Resolve = resolve_name,
+    ) -> None:
+        self._policy = policy
+        self._limits = limits
+        self._resolve = resolve
+        self._tls = client_context(egress)
+        self._proxy = None if egress.proxy_url is None else _parse_proxy(egress.proxy_url)
+
+    async def dial(self, target: Target, protocol: P) -> None:
+        """Connect *protocol* to *target*; raises ``DialError``.
+
+        Each address is judged right before its use, on every call; Host and
+        SNI stay the target's name.
+        """
+        addresses = await self._judged_addresses(target)
+        failure: DialError | None = None
+        share_s = self._limits.connect_timeout_s / len(addresses)
+        for address in addresses:
+            try:
+                sock = await self._connect(address, target.port, share_s)
+            except DialError as error:
+                failure = error
+                continue
+            await self._attach(sock, target, protocol)
+            return
+        raise failure or DialError(ErrorKind.DNS_FAILED, f"{target.host} has no address")
+
+    async def _judged_addresses(self, target: Target) -> list[str]:
+        addresses = [target.host] if target.is_literal else await self._lookup(target.host)
+        for address in addresses:
+            why = self._policy.denied(address)
+            if why is not None:
+                raise DialError(ErrorKind.ADDRESS_DENIED, f"{address} is denied: {why}")
+        return addresses[: self._limits.max_dns_answers]
+
+    async def _lookup(self, name: str) -> list[str]:
+        try:
+            async with asyncio.timeout(self._limits.dns_timeout_s):
+                addresses = await self._resolve(name)
+        except TimeoutError as error:
+            raise DialError(ErrorKind.DNS_TIMEOUT, f"looking up {name} took too long") from error
+        except (OSError, UnicodeError) as error:
+            raise DialError(ErrorKind.DNS_FAILED, f"{name}: {error}") from error
+        if not addresses:
+            raise DialError(ErrorKind.DNS_FAILED, f"{name} has no address")
+        return addresses
+
+    async def _connect(self, address: str, port: int, within_s: float) -> socket.socket:
+        if self._proxy is not None:
+            return await self._proxy.connect(address, port, self._limits.connect_timeout_s)
+        sock = await _open(address, port, within_s)
+        peer = str(sock.getpeername()[0])
+        if peer != address and ipaddress.ip_address(peer) != ipaddress.ip_address(address):
+            sock.close()
+            raise DialError(ErrorKind.ADDRESS_DENIED, f"dialled {address}, reached {peer}")
+        return sock
+
+    async def _attach(self, sock: socket.socket, target: Target, protocol: P) -> None:
+        loop = asyncio.get_running_loop()
+        if target.scheme == "http":
+            with _closing_on_error(sock):
+                await loop.create_connection(lambda: protocol, sock=sock)
+            return
+        name = target.host
+        try:
+            with _closing_on_error(sock):
+                async with asyncio.timeout(self._limits.tls_timeout_s):
+                    await loop.create_connection(
+                        lambda: protocol, sock=sock, ssl=self._tls, server_hostname=name
+                    )
+        except TimeoutError as error:
+            raise DialError(ErrorKind.TLS_TIMEOUT, "the TLS handshake took too long") from error
+        except ssl.SSLCertVerificationError as error:
+            raise DialError(ErrorKind.TLS_FAILED, error.verify_message) from error
+        except (OSError, ssl.SSLError) as error:
+            detail = str(error) or "closed during the TLS handshake"
+            raise DialError(ErrorKind.TLS_FAILED, detail) from error
+
+
+class _Proxy:
+    """An HTTP CONNECT proxy (RFC 9110, 9.3.6); it is told the judged address, never the name."""
+
+    def __init__(self, host: str, port: int, authorization: str | None) -> None:
+        self._host = host
+        self._port = port
+        self._authorization = authorization
+
+    async def connect(self, address: str, port: int, within_s: float) -> socket.socket:
+        shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        lines = [f"CONNECT {shown} HTTP/1.1", f"host: {shown}"]
+        if self._authorization is not None:
+            lines.append(f"proxy-authorization: {self._authorization}")
+        try:
+            async with asyncio.timeout(within_s):
+                (proxy_address, *_rest) = await resolve_name(self._host)
+                sock = await _open(proxy_address, self._port, within_s)
+                with _closing_on_error(sock):
+                    await self._ask(sock, ("\r\n".join(lines) + "\r\n\r\n").encode())
+                    return sock
+        except DialError as error:
+            raise DialError(ErrorKind.PROXY_FAILED, f"the proxy: {error.detail}") from error
+        except (OSError, TimeoutError) as error:
+            detail = str(error) or "no answer in time"
+            raise DialError(ErrorKind.PROXY_FAILED, f"the proxy: {detail}") from error
+
+    async def _ask(self, sock: socket.socket, request: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, request)
+        reply = b""
+        while not reply.endswith(b"\r\n\r\n"):
+            # One byte at a time: what follows the reply belongs to the receiver.
+            more = await loop.sock_recv(sock, 1)
+            reply += more
+            if not more or len(reply) > MAX_PROXY_REPLY_BYTES:
+                raise DialError(ErrorKind.PROXY_FAILED, "it broke off its answer")
+        status = reply.split(b" ", 2)[1:2]
+        if not reply.startswith(b"HTTP/1.") or not status or not status[0].startswith(b"2"):
+            line = reply.partition(b"\r\n")[0].decode("latin-1")
+            raise DialError(ErrorKind.PROXY_FAILED, f"it answered {line!r}")
+
+
+def _parse_proxy(text: str) -> _Proxy:
+    scheme, separator, rest = text.partition("://")
+    credentials, at, authority = rest.rpartition("@")
+    try:
+        target = parse_url(f"http://{authority}" if separator else authority)
+    except ValueError as error:
+        raise ConfigurationError(f"SURESHOT_PROXY_URL {error}") from error
+    if scheme.lower() != "http":
+        raise ConfigurationError("SURESHOT_PROXY_URL must begin with http://")
+    authorization = None
+    if at:
+        encoded = base64.b64encode(unquote(credentials).encode()).decode()
+        authorization = f"Basic {encoded}"
+    return _Proxy(target.host, target.port, authorization)
+
+
+async def _open(address: str, port: int, within_s: float) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        with _closing_on_error(sock):
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.timeout(within_s):
+                await asyncio.get_running_loop().sock_connect(sock, (address, port))
+    except TimeoutError as error:
+        raise DialError(ErrorKind.CONNECT_TIMEOUT, f"{address}:{port} did not answer") from error
+    except ConnectionRefusedError as error:
+        detail = f"{address}:{port} refused the connection"
+        raise DialError(ErrorKind.CONNECT_REFUSED, detail) from error
+    except OSError as error:
+        detail = f"{address}:{port}: {error.strerror or error}"
+        raise DialError(ErrorKind.CONNECT_FAILED, detail) from error
+    return sock
+
+
+@contextlib.contextmanager
+def _closing_on_error(sock: socket.socket) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        sock.close()
+        raise
