@@ -244,7 +244,7 @@ class ExpressCycle:
 
 
 _ACCEPTED = (
-    b"HTTP/1.1 202 Accepted\r\n%blocation: %b\r\ncontent-type: application/json\r\n"
+    b"HTTP/1.1 202 Accepted\r\n%bcontent-type: application/json\r\nlocation: %b\r\n"
     b"content-length: %d\r\n"
 )
 

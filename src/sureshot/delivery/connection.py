@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._response = Response()
         self._used = False
+        self._keep_alive = False
         self._write_deadline_s = 0.0
 
     # -- asyncio.Protocol ---------------------------------------------------
@@ -115,6 +116,8 @@ class Connection(asyncio.Protocol):
         """Note the end; httptools calls this after interim responses too."""
         if self._response.status is not None:
             self._response.complete = True
+            # Asked here: after this callback the parser forgets what the response said.
+            self._keep_alive = self._parser.should_keep_alive()
 
     # -- the owner's side ---------------------------------------------------
 
@@ -179,7 +182,7 @@ class Connection(asyncio.Protocol):
         exchange, outcome = self._end(None, "")
         self._used = True
         # Free first, settle then: what follows from the outcome may want this connection.
-        if self._parser.should_keep_alive() and self.usable:
+        if self._keep_alive and self.usable:
             self._owner.went_idle(self)
         elif self._transport is not None:
             self._transport.abort()
