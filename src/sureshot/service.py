@@ -164,7 +164,7 @@ class Service:
         limits = IntakeLimits(settings.intake_limit, settings.intake_bytes, settings.lease_s)
         self.intake = Intake(
             store, queue, backlog, clock, metrics, self.owner, limits,
-            lambda lane: self.engine.takes(lane), scheduler.wake,
+            self._lane_takes, scheduler.wake,
         )  # fmt: skip
         self._expose_gauges(slots, lanes)
         return Engine(
@@ -173,6 +173,9 @@ class Service:
                 dispatcher, worker, scheduler, self.intake,
             )
         )  # fmt: skip
+
+    def _lane_takes(self, lane: str) -> bool:
+        return self.engine.takes(lane)
 
     def _endpoint_gone(self, endpoint_id: str) -> None:
         task = asyncio.get_running_loop().create_task(self.directory.disable(endpoint_id, "gone"))
@@ -222,7 +225,7 @@ class Service:
             loop.create_task(server.serve(sockets=[listener])),
             loop.create_task(sweep_connections(server.server_state, loop.time)),
         ]
-        while not server.started and not self._tasks[0].done():
+        while not server.started and not self._tasks[0].done():  # noqa: ASYNC110 - uvicorn's flag
             await asyncio.sleep(0.005)
 
 

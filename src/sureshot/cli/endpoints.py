@@ -50,7 +50,7 @@ def create(
     sureshot endpoints create Billing https://example.com/hooks --rate 50
     """
     optional = (("secretKey", secret), ("rateLimitPerSecond", rate), ("maxInFlight", max_in_flight))
-    body = {"name": name, "url": url, "algorithm": algorithm}
+    body: dict[str, Any] = {"name": name, "url": url, "algorithm": algorithm}
     body.update((key, value) for key, value in optional if value is not None)
     _show(Client().call("POST", PATH, body), as_json)
 
@@ -102,8 +102,8 @@ def rotate_secret(endpoint_id: Id, as_json: Json = False) -> None:
     _show(Client().call("POST", f"{PATH}/{endpoint_id}/rotate-secret"), as_json)
 
 
-@endpoints.command()
-def test(endpoint_id: Id, as_json: Json = False) -> None:
+@endpoints.command("test")
+def send_test(endpoint_id: Id, as_json: Json = False) -> None:
     """Send an endpoint a test webhook."""
     found = Client().call("POST", f"{PATH}/{endpoint_id}/test")
     if as_json:

@@ -48,7 +48,7 @@ class SinkServer:
         on_receipt: Callable[[Receipt], None] | None = None,
         seed: int = 0,
     ) -> None:
-        """*status* overrides the behaviour's own; *delay_s* is how long ``slow`` holds a request."""
+        """*status* overrides the behaviour's own; ``slow`` holds a request for *delay_s*."""
         self.behaviour = behaviour
         self.secrets = secrets
         self.delay_s = delay_s
@@ -62,7 +62,7 @@ class SinkServer:
         self.open_connections: set[asyncio.Transport] = set()
         self._seen: set[str] = set()
         self._on_receipt = on_receipt
-        self._rng = random.Random(seed)
+        self._rng = random.Random(seed)  # noqa: S311 - decides which answers are flaky
         self._server: asyncio.Server | None = None
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 _TAIL_BITS = 62
+_TAILS_AT_ONCE = 64
 _VARIANT = 0b10 << _TAIL_BITS
 _SHAPE = re.compile(r"([a-z]+)_([0-9a-f]{12})7([0-9a-f]{3})([89ab][0-9a-f]{15})", re.ASCII)
 
@@ -22,6 +23,7 @@ class IdSource:
     def __init__(self, random_bits: Callable[[int], int]) -> None:
         self._random_bits = random_bits
         self._last = 0
+        self._tails: list[int] = []
 
     def raise_floor(self, key: int) -> None:
         """Keep every further key above *key*, the highest one known from before."""
@@ -33,7 +35,15 @@ class IdSource:
         if key <= self._last:
             key = self._last + 1
         self._last = key
-        return f"{prefix}_{key >> 12:012x}7{key & 0xFFF:03x}{_VARIANT | self._random_bits(62):016x}"
+        if not self._tails:
+            self._tails = self._draw_tails()
+        return f"{prefix}_{key >> 12:012x}7{key & 0xFFF:03x}{_VARIANT | self._tails.pop():016x}"
+
+    def _draw_tails(self) -> list[int]:
+        """Draw many at once: each draw from the system is a system call."""
+        bits = self._random_bits(_TAIL_BITS * _TAILS_AT_ONCE)
+        mask = (1 << _TAIL_BITS) - 1
+        return [bits >> _TAIL_BITS * index & mask for index in range(_TAILS_AT_ONCE)]
 
 
 def format_id(key: int, tail: int, prefix: str = "wh") -> str:

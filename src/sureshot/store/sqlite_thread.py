@@ -41,17 +41,19 @@ class _Job:
 class DatabaseThread:
     """Runs functions of a connection one after the other, off the event loop.
 
-    A writing thread puts everything that waits into one transaction, each call
-    under a savepoint of its own: one fsync serves intake and recorder alike,
-    and a call that fails undoes only itself. When the commit fails, none of
-    them happened and each raises ``StoreUnavailable``. A reading thread runs
-    each call as it comes.
+    A writing thread puts everything that gathered while the last transaction
+    ran into the next one, each call under a savepoint of its own: one fsync
+    serves intake and recorder alike, and a call that fails undoes only itself.
+    When the commit fails, none of them happened and each raises
+    ``StoreUnavailable``. A reading thread has nothing to commit.
     """
 
     def __init__(self, path: Path, *, writes: bool) -> None:
         self._path = path
         self._writes = writes
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting: list[_Job] = []
+        self._running = False
+        self._bundles: queue.SimpleQueue[list[_Job]] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(
             target=self._run, name="sureshot-writer" if writes else "sureshot-reader", daemon=True
@@ -72,20 +74,40 @@ class DatabaseThread:
         if self._closed:
             raise StoreUnavailable("the store is closed", reason="store_closed")
         answer: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put(_Job(lambda connection: function(connection, *args, **kwargs), answer))
+        job = _Job(lambda connection: function(connection, *args, **kwargs), answer)
+        self._waiting.append(job)
+        if not self._running:
+            self._running = True
+            self._loop.call_soon(self._send_bundle)
         return await answer
+
+    def _send_bundle(self) -> None:
+        jobs, self._waiting = self._waiting, []
+        self._running = bool(jobs)
+        if jobs:
+            self._bundles.put(jobs)
+
+    def _bundle_done(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            job.settle()
+        # A turn later: whoever was waiting for these answers puts its next call into the
+        # same bundle, so intake and recorder share one commit instead of taking turns.
+        self._loop.call_soon(self._loop.call_soon, self._send_bundle)
 
     async def close(self) -> None:
         """Finish the calls that wait, then close the connection."""
         if not self._closed:
             self._closed = True
-            self._jobs.put(None)
+            if self._waiting:
+                self._bundles.put(self._waiting)
+                self._waiting = []
+            self._bundles.put([])
             await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
         connection = _connect(self._path, writes=self._writes)
         try:
-            while (jobs := self._gather()) is not None:
+            while jobs := self._bundles.get():
                 if self._writes:
                     _commit_together(connection, jobs)
                 else:
@@ -93,28 +115,9 @@ class DatabaseThread:
                         _call(connection, job)
                 # The loop is gone only when the process is on its way out.
                 with contextlib.suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(_settle_all, jobs)
+                    self._loop.call_soon_threadsafe(self._bundle_done, jobs)
         finally:
             connection.close()
-
-    def _gather(self) -> list[_Job] | None:
-        first = self._jobs.get()
-        if first is None:
-            return None
-        jobs = [first]
-        with contextlib.suppress(queue.Empty):
-            while True:
-                job = self._jobs.get_nowait()
-                if job is None:
-                    self._jobs.put(None)
-                    break
-                jobs.append(job)
-        return jobs
-
-
-def _settle_all(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.settle()
 
 
 def _call(connection: apsw.Connection, job: _Job) -> None:
