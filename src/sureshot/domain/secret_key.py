@@ -67,7 +67,9 @@ def public_key(text: str) -> str:
 
 
 def _from_base64(text: str, prefix: str) -> bytes:
+    encoded = text.removeprefix(prefix)
     try:
-        return base64.b64decode(text.removeprefix(prefix), validate=True)
+        # Secrets are often passed around without their padding.
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except binascii.Error as error:
         raise ValueError(f"is not valid base64 after {prefix}") from error

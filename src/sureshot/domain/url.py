@@ -152,6 +152,8 @@ def _canonical_host(host: str) -> tuple[str, bool]:
 def _to_ascii(host: str) -> str:
     if host.isascii():
         return host.lower()
+    if any(dot in host for dot in "\u3002\uff0e\uff61"):
+        raise ValueError("has an ideographic or full-width dot in its host; write a plain one")
     try:
         # Without UTS 46 mapping: circled digits and full-width dots stay what they are, invalid.
         return idna.encode(host.lower(), uts46=False).decode("ascii")

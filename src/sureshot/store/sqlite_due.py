@@ -66,10 +66,12 @@ class DueQuery:
             if ready_us <= now_us and len(leases) < limit and size < limit_bytes:
                 room = 1 if lane in closed else min(per_lane, limit - len(leases))
                 room_bytes = limit_bytes - size
-                taken = _take_from_lane(
+                taken, crashed = _take_from_lane(
                     connection, lane, room, room_bytes, now, terms, alone=not leases
                 )
                 leases += taken
+                if crashed:
+                    limit = len(leases)
                 size += sum(len(lease.payload) for lease in taken)
                 ready_us = _first_due(connection, lane)
                 if lane in closed:
@@ -126,7 +128,8 @@ def _take_from_lane(
     terms: LeaseTerms,
     *,
     alone: bool,
-) -> list[Lease]:
+) -> tuple[list[Lease], bool]:
+    """Return the leases taken, and whether the last one must be worked off alone."""
     due = fetch(connection, "due_in_lane", (lane, to_us(now), room))
     until = to_us(terms.expires_at)
     leases: list[Lease] = []
@@ -139,9 +142,11 @@ def _take_from_lane(
         row = fetch(connection, "take_lease", (until, terms.owner, key))[0]
         leases.append(lease_from_row(row, terms.expires_at))
         room_bytes -= len(leases[-1].payload)
-        if crashes >= SUSPECT_AFTER or room_bytes <= 0:
+        if crashes >= SUSPECT_AFTER:
+            return leases, True
+        if room_bytes <= 0:
             break
-    return leases
+    return leases, False
 
 
 def _fail_crashed(connection: apsw.Connection, key: int, now: datetime) -> None:

@@ -1,0 +1,90 @@
+"""What the line needs of a Queue."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sureshot.domain.errors import Overloaded
+from sureshot.domain.model import Lease
+from sureshot.ports import Queue
+from sureshot.queue.memory import MemoryQueue
+from sureshot.store.sqlite_rows import newborn_lease
+from tests.support.builders import terms, webhook
+
+
+@pytest.fixture(params=["memory"])
+async def queue(request: pytest.FixtureRequest) -> Queue:
+    """Return an empty queue for 10 leases of 1,000 bytes together."""
+    assert request.param == "memory"
+    return MemoryQueue(10, 1000)
+
+
+def _lease(size: int = 10) -> Lease:
+    return newborn_lease(webhook(payload=b"x" * size), terms())
+
+
+async def test_leases_come_out_in_the_order_they_went_in(queue: Queue) -> None:
+    leases = [_lease() for _ in range(6)]
+    await queue.publish(leases[:4])
+    await queue.publish(leases[4:])
+    taken = await queue.take(3) + await queue.take(10)
+    assert taken == leases
+
+
+async def test_room_and_depth_tell_what_fits(queue: Queue) -> None:
+    assert (queue.room(), queue.depth()) == ((10, 1000), 0)
+    await queue.publish([_lease(100), _lease(100)])
+    assert (queue.room(), queue.depth()) == ((8, 800), 2)
+    await queue.ack(await queue.take(1))
+    assert (queue.room(), queue.depth()) == ((9, 900), 1)
+
+
+async def test_what_does_not_fit_is_refused_whole(queue: Queue) -> None:
+    with pytest.raises(Overloaded):
+        await queue.publish([_lease() for _ in range(11)])
+    await queue.publish([_lease(900)])
+    with pytest.raises(Overloaded):
+        await queue.publish([_lease(101)])
+    assert queue.depth() == 1
+
+
+async def test_one_lease_larger_than_the_queue_still_passes(queue: Queue) -> None:
+    await queue.publish([_lease(5000)])
+    assert len(await queue.take(1)) == 1
+
+
+async def test_taking_waits_for_the_first_lease(queue: Queue) -> None:
+    taker = asyncio.create_task(queue.take(5))
+    await asyncio.sleep(0.02)
+    assert not taker.done()
+    lease = _lease()
+    await queue.publish([lease])
+    assert await asyncio.wait_for(taker, 1) == [lease]
+
+
+async def test_a_taker_that_gives_up_loses_nothing(queue: Queue) -> None:
+    taker = asyncio.create_task(queue.take(5))
+    await asyncio.sleep(0.01)
+    taker.cancel()
+    await asyncio.gather(taker, return_exceptions=True)
+    lease = _lease()
+    await queue.publish([lease])
+    assert await queue.take(5) == [lease]
+
+
+async def test_two_takers_share_without_doubling(queue: Queue) -> None:
+    takers = [asyncio.create_task(queue.take(2)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    leases = [_lease() for _ in range(6)]
+    await queue.publish(leases)
+    taken = [lease for batch in await asyncio.gather(*takers) for lease in batch]
+    assert sorted(lease.webhook_id for lease in taken) == [lease.webhook_id for lease in leases]
+
+
+async def test_closing_wakes_whoever_waits(queue: Queue) -> None:
+    taker = asyncio.create_task(queue.take(5))
+    await asyncio.sleep(0.01)
+    await queue.close()
+    assert await asyncio.wait_for(taker, 1) == []
