@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import dataclasses
+import re
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +17,10 @@ from sureshot.domain.errors import ConfigurationError
 from sureshot.domain.retry import STANDARD_SCHEDULE_S
 
 MIB = 1 << 20
+LONGEST_WAIT_S = 30 * 86400
+MASK = "********"
+
+_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +33,40 @@ class Knob:
     high: float | None = None
     choices: tuple[str, ...] = ()
     secret: bool = False
-    check: Callable[[Any], None] | None = None
+    check: Callable[[Any], object] | None = None
 
 
 def _knob(default: Any, meaning: str, **details: Any) -> Any:
     return dataclasses.field(default=default, metadata={"knob": Knob(meaning, **details)})
+
+
+def _check_database(url: str) -> None:
+    if not url.startswith("sqlite:///") or url.endswith("/"):
+        raise ValueError("must be sqlite:///path/to/file.db; this version stores in SQLite")
+
+
+def _check_filled(text: str) -> None:
+    if not text.strip():
+        raise ValueError("must not be empty")
+
+
+def _check_token(token: str | None) -> None:
+    if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise ValueError("must be printable ASCII without spaces")
+
+
+def _check_secret_key(text: str | None) -> None:
+    try:
+        key = b"" if text is None else base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if text is not None and len(key) != 32:
+        raise ValueError("must be the base64 of 32 bytes; `openssl rand -base64 32` makes one")
+
+
+def _check_proxy(url: str | None) -> None:
+    if url is not None and not re.fullmatch(r"http://(?:[^/?#]*@)?[^/?#@]+:\d{1,5}/?", url):
+        raise ValueError("must be http://host:port or http://user:password@host:port")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +74,30 @@ class Settings:
     """Every knob, checked. ``SURESHOT_<NAME>`` in the environment, ``name`` in sureshot.toml."""
 
     database_url: str = _knob(
-        "sqlite:///data/sureshot.db", "where webhooks are stored; sqlite:///path/to/file.db"
+        "sqlite:///data/sureshot.db",
+        "where webhooks are stored; sqlite:///path/to/file.db",
+        check=_check_database,
     )
     queue_url: str = _knob("memory://", "what carries leases to workers", choices=("memory://",))
-    host: str = _knob("127.0.0.1", "address to listen on")
+    host: str = _knob("127.0.0.1", "address to listen on", check=_check_filled)
     port: int = _knob(8080, "port to listen on; 0 picks a free one", low=0, high=65535)
     api_token: str | None = _knob(
-        None, "token that may submit, read and manage; generated when unset", secret=True
+        None,
+        "token that may submit, read and manage; generated when unset",
+        secret=True,
+        check=_check_token,
     )
     admin_token: str | None = _knob(
-        None, "token that may do everything; generated when unset", secret=True
+        None,
+        "token that may do everything; generated when unset",
+        secret=True,
+        check=_check_token,
     )
     secret_key: str | None = _knob(
-        None, "base64 of 32 bytes that encrypt endpoint secrets at rest", secret=True
+        None,
+        "base64 of 32 bytes that encrypt endpoint secrets at rest",
+        secret=True,
+        check=_check_secret_key,
     )
     allowed_networks: tuple[str, ...] = _knob(
         (), "networks that may be dialled although private", unit="CIDRs", check=AddressPolicy
@@ -62,7 +110,11 @@ class Settings:
     timeout_s: float = _knob(15.0, "time for one attempt, all in all", unit="s", low=1, high=3590)
     connect_timeout_s: float = _knob(5.0, "time to connect", unit="s", low=0.1, high=60)
     retry_schedule_s: tuple[float, ...] = _knob(
-        STANDARD_SCHEDULE_S, "waits between attempts (Standard Webhooks)", unit="s", low=0
+        STANDARD_SCHEDULE_S,
+        "waits between attempts (Standard Webhooks)",
+        unit="s",
+        low=0,
+        high=LONGEST_WAIT_S,
     )
     queue_limit: int = _knob(10_000, "leases waiting for a worker", low=1)
     queue_bytes: int = _knob(64 * MIB, "payload of the leases that wait", unit="bytes", low=1)
@@ -76,16 +128,18 @@ class Settings:
     )
     max_body_bytes: int = _knob(MIB, "largest submission", unit="bytes", low=1, high=64 * MIB)
     max_batch_bytes: int = _knob(16 * MIB, "largest batch", unit="bytes", low=1, high=256 * MIB)
-    retention_days: float = _knob(30.0, "finished webhooks are kept this long", unit="days", low=0)
+    retention_days: float = _knob(
+        30.0, "finished webhooks are kept this long", unit="days", low=0, high=3650
+    )
     rotation_overlap_s: float = _knob(
-        86400.0, "a rotated secret still signs this long", unit="s", low=0
+        86400.0, "a rotated secret still signs this long", unit="s", low=0, high=LONGEST_WAIT_S
     )
     breaker_threshold: int = _knob(10, "failures in a row that open an endpoint's breaker", low=1)
     breaker_open_s: float = _knob(
         10.0, "how long it stays open at first; doubles up to 600", unit="s", low=0.1, high=600
     )
     proxy_url: str | None = _knob(
-        None, "CONNECT proxy for deliveries, http://user:password@host:port", secret=True
+        None, "CONNECT proxy for deliveries, http://user:password@host:port", check=_check_proxy
     )
     ca_file: str | None = _knob(None, "authorities trusted besides the system's (PEM)")
     client_cert_file: str | None = _knob(None, "certificate shown to receivers (PEM)")
@@ -94,7 +148,11 @@ class Settings:
     log_level: str = _knob(
         "info", "least severe level logged", choices=("debug", "info", "warning", "error")
     )
-    log_format: str = _knob("console", "how log lines look", choices=("console", "json"))
+    log_format: str = _knob(
+        "auto",
+        "how log lines look; auto: console on a terminal, else json",
+        choices=("auto", "console", "json"),
+    )
 
     def __post_init__(self) -> None:
         """Check every knob, then what must hold between them; raises ``ConfigurationError``."""
@@ -104,6 +162,10 @@ class Settings:
             raise ConfigurationError(
                 f"SURESHOT_TIMEOUT_S={self.timeout_s:g} is too long: a lease lasts "
                 f"{self.lease_s:g} s (SURESHOT_LEASE_S) and must outlive the timeout by 10 s"
+            )
+        if self.client_key_file is not None and self.client_cert_file is None:
+            raise ConfigurationError(
+                "SURESHOT_CLIENT_KEY_FILE is set without its certificate, SURESHOT_CLIENT_CERT_FILE"
             )
 
     @property
@@ -119,6 +181,7 @@ class Settings:
 
 
 KNOBS: dict[str, Knob] = {f.name: f.metadata["knob"] for f in dataclasses.fields(Settings)}
+TYPES: dict[str, Any] = typing.get_type_hints(Settings)
 
 
 def variable(name: str) -> str:
@@ -127,31 +190,52 @@ def variable(name: str) -> str:
 
 
 def shown_value(name: str, value: object) -> str:
-    """Return *value* as people may see it: secrets masked."""
-    if KNOBS[name].secret and value is not None:
-        return "********"
+    """Return *value* as people may see it: secrets and a url's user and password masked."""
+    if value is None:
+        return ""
+    if KNOBS[name].secret:
+        return MASK
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
-        return ",".join(f"{v:g}" if isinstance(v, float) else str(v) for v in value)
-    return "" if value is None else str(value)
+        return ",".join(f"{v:.15g}" if isinstance(v, float) else str(v) for v in value)
+    text = f"{value:.15g}" if isinstance(value, float) else str(value)
+    return _USERINFO.sub(f"{MASK}@", text)
 
 
-def check_value(name: str, value: Any) -> None:
-    """Raise ``ConfigurationError`` when a setting is out of its bounds."""
+def check_value(name: str, value: Any, named: str | None = None) -> None:
+    """Raise ``ConfigurationError`` when a setting is out of its bounds.
+
+    *named* is how people know it where it was set; its variable if left out.
+    """
     knob = KNOBS[name]
+    shown = f"{named or variable(name)}={shown_value(name, value)}"
     for one in value if isinstance(value, tuple) else (value,):
         if isinstance(one, int | float) and not _within(knob, one):
-            raise ConfigurationError(
-                f"{variable(name)}={shown_value(name, value)}: must be {_bounds(knob)}"
-            )
+            raise ConfigurationError(f"{shown}: must be {expectation(name)}")
         if knob.choices and one not in knob.choices:
-            raise ConfigurationError(
-                f"{variable(name)}={one!r}: must be one of {', '.join(knob.choices)}"
-            )
+            raise ConfigurationError(f"{shown}: must be {expectation(name)}")
     if knob.check is not None:
         try:
             knob.check(value)
         except ValueError as error:
-            raise ConfigurationError(f"{variable(name)}: {error}") from error
+            raise ConfigurationError(f"{shown}: {error}") from error
+
+
+def expectation(name: str) -> str:
+    """Return in words what a setting accepts, such as ``a whole number from 0 to 65535``."""
+    knob = KNOBS[name]
+    kinds = {TYPES[name], *typing.get_args(TYPES[name])}
+    if knob.choices:
+        return f"one of {', '.join(knob.choices)}"
+    if bool in kinds:
+        return "true or false"
+    if Ellipsis in kinds:
+        one = f"numbers {_bounds(knob)}" if float in kinds else knob.unit or "texts"
+        return f"{one}, separated by commas"
+    if float in kinds:
+        return f"a number {_bounds(knob)}"
+    return f"a whole number {_bounds(knob)}" if int in kinds else "text"
 
 
 def _within(knob: Knob, number: float) -> bool:
@@ -162,8 +246,8 @@ def _within(knob: Knob, number: float) -> bool:
 
 def _bounds(knob: Knob) -> str:
     unit = f" {knob.unit}" if knob.unit else ""
-    if knob.low is not None and knob.high is not None:
-        return f"from {knob.low:g} to {knob.high:g}{unit}"
-    return (
-        f"at least {knob.low:g}{unit}" if knob.low is not None else f"at most {knob.high:g}{unit}"
-    )
+    low = "" if knob.low is None else f"{knob.low:.15g}"
+    high = "" if knob.high is None else f"{knob.high:.15g}"
+    if low and high:
+        return f"from {low} to {high}{unit}"
+    return f"of at least {low}{unit}" if low else f"of at most {high}{unit}"
