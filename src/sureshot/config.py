@@ -20,7 +20,8 @@ MIB = 1 << 20
 LONGEST_WAIT_S = 30 * 86400
 MASK = "********"
 
-_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
+# Greedy on purpose: a password may hold any character, and the url may be malformed.
+_USERINFO = re.compile(r"^(?!sqlite:)([a-z+]*://)?.*@", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ def shown_value(name: str, value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(f"{v:.15g}" if isinstance(v, float) else str(v) for v in value)
     text = f"{value:.15g}" if isinstance(value, float) else str(value)
-    return _USERINFO.sub(f"{MASK}@", text)
+    return _USERINFO.sub(rf"\1{MASK}@", text) if name.endswith("_url") else text
 
 
 def check_value(name: str, value: Any, named: str | None = None) -> None:

@@ -30,7 +30,9 @@ async def receiver(handler: Handler, ssl: object = None) -> AsyncIterator[Receiv
         assert task is not None
         tasks.add(task)
         reader.__dict__["receiver"] = state
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        with contextlib.suppress(
+            ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError
+        ):
             await handler(reader, writer)
         tasks.discard(task)
         writer.transport.abort()
@@ -58,7 +60,9 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
     return request
 
 
-def answering(*chunks: bytes, pause_s: float = 0.0, close: bool = False, times: int = 1000) -> Handler:
+def answering(
+    *chunks: bytes, pause_s: float = 0.0, close: bool = False, times: int = 1000
+) -> Handler:
     """Answer each request with *chunks*, then keep the connection or close it."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -69,10 +69,14 @@ async def test_the_request_is_exactly_what_was_asked_for(sender: HttpSender) -> 
     async with receiver(answering(OK)) as at:
         body = '{"a":"ä"}'.encode()
         outcome = await send(sender, f"http://127.0.0.1:{at.port}/p?q=1", body, method="PUT")
-    assert at.requests[0] == (
-        b"PUT /p?q=1 HTTP/1.1\r\nhost: 127.0.0.1:%d\r\nx-test: 1\r\naccept-encoding: identity\r\n"
-        b"content-length: 10\r\n\r\n" % at.port
-    ) + body
+    assert (
+        at.requests[0]
+        == (
+            b"PUT /p?q=1 HTTP/1.1\r\nhost: 127.0.0.1:%d\r\nx-test: 1\r\naccept-encoding: identity\r\n"
+            b"content-length: 10\r\n\r\n" % at.port
+        )
+        + body
+    )
     assert (outcome.status, outcome.error, outcome.response_body) == (200, None, b"ok")
     assert outcome.response_headers == b"content-length: 2\r\n"
 

@@ -59,7 +59,9 @@ def build(
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body
 
 
-async def exchange(url: str, request: bytes, answers: int = 1, *, half_close: bool = False) -> list[Answer]:
+async def exchange(
+    url: str, request: bytes, answers: int = 1, *, half_close: bool = False
+) -> list[Answer]:
     """Send raw bytes on a fresh connection and read so many answers."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)

@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
 
 from sureshot.cli import endpoints, serve, settings, sink, webhooks
 from sureshot.cli.client import ServiceRefused, ServiceUnreachable
-from sureshot.cli.output import complain
+from sureshot.cli.output import complain, examples
 from sureshot.domain.errors import ConfigurationError
 
 HELP = """Sureshot stores webhooks durably and delivers them: signed, retried, recorded.
 
-Start here:
+\b
+Environment:
+  SURESHOT_URL          the service these commands call (http://127.0.0.1:8080)
+  SURESHOT_API_TOKEN    the token they use; else that in data/tokens.env
+  SURESHOT_CONFIG       the file of settings (sureshot.toml in this folder)
+  SURESHOT_...          every setting; `sureshot config` explains them all
 
-  sureshot serve                                  run the service on 127.0.0.1:8080
-
-  sureshot sink                                   a receiver to try it with, on :9099
-
-  sureshot send http://127.0.0.1:9099/ --data '{"n":1}' --wait
-
-Exit codes: 0 done, 1 it failed (not delivered), 2 wrong usage, 3 no service or refused.
+\b
+Exit codes:
+  0  done
+  1  the thing itself failed: not delivered, a wrong signature, nothing to show
+  2  wrong usage or a wrong setting
+  3  no service there, or it refused
 """
+
+EPILOG = examples(
+    "sureshot serve                    # run the service",
+    "sureshot sink                     # a receiver to try it with, on port 9099",
+    "sureshot send http://127.0.0.1:9099/ --data '{\"n\":1}' --wait",
+    "sureshot endpoints create Billing https://example.com/hooks",
+    "sureshot send --help              # every command has examples",
+)
 
 app = typer.Typer(
     help=HELP,
+    epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 serve.register(app)
 webhooks.register(app)
@@ -38,18 +55,19 @@ endpoints.register(app)
 settings.register(app)
 
 
-def main() -> None:
-    """Run the command line; a user's mistake is a sentence, never a stack trace."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit; a mistake is a sentence, never a stack trace."""
     try:
-        app()
+        app(args=arguments, prog_name="sureshot")
+        code = 0
     except ConfigurationError as error:
         complain(error.detail)
-        sys.exit(2)
-    except ServiceUnreachable as error:
+        code = 2
+    except (ServiceUnreachable, ServiceRefused) as error:
         complain(str(error))
-        sys.exit(3)
-    except ServiceRefused as error:
-        complain(str(error))
-        sys.exit(3)
+        code = 3
     except BrokenPipeError:
-        sys.exit(0)
+        # The reader (head, less) has seen enough; Python must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)

@@ -3,107 +3,102 @@
 from __future__ import annotations
 
 import http.client
-import os
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from sureshot.cli.deployment import find_token, service_url
 from sureshot.domain.errors import ConfigurationError
 
-DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT_S = 30.0
 
 
 class ServiceUnreachable(Exception):
-    """Nothing answers at the service's address."""
+    """Nothing that speaks for Sureshot answers at the service's address."""
 
 
 class ServiceRefused(Exception):
-    """The service answered with a problem."""
+    """The service answered with a problem; ``status`` is its HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
 
 
-def tokens_file() -> Path:
-    """Return where a service started from this folder keeps its tokens."""
-    return _data_dir() / "tokens.env"
-
-
-def _data_dir() -> Path:
-    from sureshot.cli.settings import loaded_settings  # noqa: PLC0415 - most calls do not need it
-
-    return loaded_settings({}).settings.data_dir
-
-
-def find_token(name: str) -> str:
-    """Return the token from the environment, else from ``tokens.env``.
-
-    Raises ``ConfigurationError`` saying where it was looked for.
-    """
-    given = os.environ.get(name)
-    if given:
-        return given
-    path = tokens_file()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        key, _equals, value = line.partition("=")
-        if key == name:
-            return value
-    raise ConfigurationError(f"no token: set {name}, or run this where {path} is")
+def path_to(*parts: str) -> str:
+    """Return the path of a resource; ids are quoted, whatever was typed."""
+    return "/api/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
 class Client:
-    """Calls the service at ``SURESHOT_URL`` with a token."""
+    """Calls the service at ``SURESHOT_URL``; raises ``ConfigurationError`` without a token.
 
-    def __init__(self, token_name: str = "SURESHOT_API_TOKEN") -> None:  # noqa: S107 - a name
-        self.url = os.environ.get("SURESHOT_URL", DEFAULT_URL).rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ConfigurationError(f"SURESHOT_URL={self.url!r}: must be an http or https url")
-        kind = (
-            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        )
-        self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
-        self._prefix = parts.path
-        self._token = find_token(token_name)
+    No proxy variable and no .netrc is read: the token goes to that address alone.
+    """
 
-    def call(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> Any:
-        """Return the decoded answer; *body* may be bytes of JSON or a value.
+    def __init__(self) -> None:
+        self.url = service_url()
+        self._token = find_token()
+        self._connection, self._prefix = _connection(self.url)
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the decoded answer; *body* is sent as JSON.
 
         Raises ``ServiceUnreachable`` or ``ServiceRefused``.
         """
-        sent = {"Authorization": f"Bearer {self._token}", **(headers or {})}
+        headers = {"Authorization": f"Bearer {self._token.text}", "Accept": "application/json"}
         data = None
         if body is not None:
-            data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-            sent["Content-Type"] = "application/json"
+            data = msgspec.json.encode(body)
+            headers["Content-Type"] = "application/json"
         try:
-            self._connection.request(method, self._prefix + path, data, sent)
+            self._connection.request(method, self._prefix + path, data, headers)
             response = self._connection.getresponse()
             text = response.read()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            self._connection.close()
             raise ServiceUnreachable(
-                f"no service at {self.url} ({error}); start one with `sureshot serve`, "
-                "or set SURESHOT_URL"
+                f"no service at {self.url} ({error or type(error).__name__}); "
+                "start one with `sureshot serve`, or set SURESHOT_URL"
             ) from error
-        if response.status >= 400:
-            raise ServiceRefused(response.status, _problem_text(response.status, text))
-        return msgspec.json.decode(text) if text else None
+        if response.status >= 300:
+            raise ServiceRefused(response.status, self._refusal(response, text))
+        return self._decoded(text)
+
+    def _decoded(self, text: bytes) -> Any:
+        try:
+            return msgspec.json.decode(text) if text else None
+        except msgspec.DecodeError as error:
+            raise ServiceUnreachable(
+                f"what answers at {self.url} is no Sureshot service; set SURESHOT_URL"
+            ) from error
+
+    def _refusal(self, response: http.client.HTTPResponse, text: bytes) -> str:
+        message = f"the service refused this ({response.status}): {_problem_text(text)}"
+        if response.status == 401:
+            message += f" ({self._token.name} from {self._token.origin}, at {self.url})"
+        retry_after = response.getheader("Retry-After")
+        return message if retry_after is None else f"{message}; try again in {retry_after} s"
 
 
-def _problem_text(status: int, text: bytes) -> str:
+def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"SURESHOT_URL={url!r}: must be an http or https url, such as http://127.0.0.1:8080"
+        )
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(host, port, timeout=TIMEOUT_S), parts.path
+
+
+def _problem_text(text: bytes) -> str:
     try:
         problem = msgspec.json.decode(text)
-        detail = problem.get("detail") or problem.get("title") or ""
+        return str(problem.get("detail") or problem.get("title") or "no reason given")
     except (msgspec.DecodeError, AttributeError):
-        detail = text[:200].decode("utf-8", "replace")
-    return f"the service refused this ({status}): {detail}"
+        return text[:200].decode("utf-8", "replace") or "no reason given"

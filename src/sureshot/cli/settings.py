@@ -2,89 +2,116 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import platform
 from typing import Annotated
 
 import typer
 
 from sureshot import __version__
-from sureshot.cli.output import print_json, print_line, print_pairs, print_table
-from sureshot.config_sources import LoadedSettings, load_settings, origin_rows
+from sureshot.cli.deployment import find_tokens, loaded_settings
+from sureshot.cli.deployment import tokens_file as find_tokens_file
+from sureshot.cli.output import (
+    Json,
+    complain,
+    examples,
+    print_json,
+    print_line,
+    print_pairs,
+    print_table,
+)
+from sureshot.config import KNOBS
+from sureshot.config_sources import origin_rows
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+SHOWN_OF_A_TOKEN = 8
 
-tokens = typer.Typer(help="The bearer tokens of this deployment.", no_args_is_help=True)
-secrets = typer.Typer(help="Signing secrets.", no_args_is_help=True)
-
-
-def loaded_settings(flags: dict[str, object]) -> LoadedSettings:
-    """Return the settings of this folder and environment; raises ``ConfigurationError``."""
-    path = Path(os.environ.get("SURESHOT_CONFIG", "sureshot.toml"))
-    return load_settings(os.environ, path, flags)
+tokens = typer.Typer(
+    help="The bearer tokens of this deployment.", no_args_is_help=True, rich_markup_mode=None
+)
+secrets = typer.Typer(help="Signing secrets.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
-    app.command()(config)
+    app.command(
+        epilog=examples(
+            "sureshot config",
+            "SURESHOT_PORT=9000 sureshot config --json",
+            "echo 'port = 9000' >> sureshot.toml",
+        )
+    )(config)
     app.command()(version)
     app.add_typer(tokens, name="tokens")
     app.add_typer(secrets, name="secrets")
 
 
 def config(as_json: Json = False) -> None:
-    """Show every setting with its value, where it came from, and its meaning.
+    """Show every setting: value, origin, unit, meaning.
 
-    Secrets are masked. Change one with its environment variable, or in sureshot.toml:
-
-      SURESHOT_PORT=9000 sureshot serve
+    Secrets are masked. A flag wins over the environment variable, that over
+    sureshot.toml (the same names in lower case, without SURESHOT_), that over
+    the default. SURESHOT_CONFIG names another file.
     """
-    rows = origin_rows(loaded_settings({}))
+    rows = origin_rows(loaded_settings())
+    names = ("setting", "value", "origin", "unit", "meaning")
     if as_json:
-        names = ("setting", "value", "origin", "unit", "meaning")
-        print_json([dict(zip(names, row, strict=True)) for row in rows])
+        keys = [{"name": name} for name in KNOBS]
+        print_json([key | dict(zip(names, row, strict=True)) for key, row in zip(keys, rows, strict=True)])
     else:
-        print_table(("setting", "value", "origin", "unit", "meaning"), rows)
+        print_table(names, rows)
 
 
 def version(as_json: Json = False) -> None:
     """Print the version."""
     if as_json:
-        print_json({"version": __version__})
+        print_json({"version": __version__, "python": platform.python_version()})
     else:
-        print_line(f"sureshot {__version__}")
+        print_line(f"sureshot {__version__} (Python {platform.python_version()})")
 
 
 @tokens.command("path")
-def tokens_path() -> None:
+def tokens_path(as_json: Json = False) -> None:
     """Print where generated tokens are kept."""
-    from sureshot.cli.client import tokens_file  # noqa: PLC0415 - avoids a cycle at import
+    path = str(find_tokens_file())
+    if as_json:
+        print_json({"path": path})
+    else:
+        print_line(path)
 
-    print_line(str(tokens_file()))
 
-
-@tokens.command("show")
+@tokens.command(
+    "show",
+    epilog=examples(
+        "sureshot tokens show --reveal",
+        'set -a; . "$(sureshot tokens path)"; set +a    # into this shell',
+    ),
+)
 def tokens_show(
     reveal: Annotated[bool, typer.Option("--reveal", help="Print them unmasked.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the tokens the service was started with from here."""
-    from sureshot.cli.client import find_token  # noqa: PLC0415
-
-    found = {name: find_token(name) for name in ("SURESHOT_API_TOKEN", "SURESHOT_ADMIN_TOKEN")}
-    shown = {name: text if reveal else text[:8] + "…" for name, text in found.items()}
+    """Show the tokens a service started from here takes."""
+    found = find_tokens()
+    if not found:
+        complain(f"there are none yet: no {find_tokens_file()}; `sureshot serve` makes them")
+        raise typer.Exit(1)
+    shown = [(t.name, t.text if reveal else t.text[:SHOWN_OF_A_TOKEN] + "…", t) for t in found]
     if as_json:
-        print_json(shown)
+        print_json([{"name": n, "token": text, "origin": t.origin} for n, text, t in shown])
+    elif reveal:
+        print_pairs((f"{name}={text}", f"# {token.origin}") for name, text, token in shown)
     else:
-        print_pairs(shown.items())
+        print_table(("token", "value", "origin"), [(n, text, t.origin) for n, text, t in shown])
 
 
-@secrets.command("show")
+@secrets.command("show", epilog=examples('sureshot sink --secret "$(sureshot secrets show)"'))
 def secrets_show(as_json: Json = False) -> None:
-    """Show the secret that signs webhooks to urls without an endpoint."""
-    from sureshot.cli.client import Client  # noqa: PLC0415
+    """Show the secret that signs webhooks to urls without an endpoint.
 
-    tenant = Client().call("GET", "/api/v1/tenant")
+    An endpoint's own secret is shown only when it is created or rotated.
+    """
+    from sureshot.cli.client import Client, path_to  # noqa: PLC0415 - config needs no HTTP
+
+    tenant = Client().call("GET", path_to("tenant"))
     if as_json:
         print_json(tenant)
     else:
