@@ -107,8 +107,8 @@ async def wait_for_status(url: str, webhook_id: str, *statuses: str, within_s: f
             await asyncio.sleep(0.02)
 
 
-async def submit(url: str, **fields: Any) -> str:
+async def submit(service_url: str, /, **fields: Any) -> str:
     """Submit a webhook and return its id."""
-    answer = await call(url, "POST", "/api/v1/webhooks", {"payload": {"n": 1}, **fields})
+    answer = await call(service_url, "POST", "/api/v1/webhooks", {"payload": {"n": 1}, **fields})
     assert answer.status == 202, answer.body
     return str(answer.json["id"])

@@ -59,7 +59,7 @@ class Client:
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             self._connection.close()
             raise ServiceUnreachable(
-                f"no service at {self.url} ({error or type(error).__name__}); "
+                f"no service at {self.url} ({error}); "
                 "start one with `sureshot serve`, or set SURESHOT_URL"
             ) from error
         if response.status >= 300:

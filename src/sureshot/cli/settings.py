@@ -19,9 +19,10 @@ from sureshot.cli.output import (
     print_pairs,
     print_table,
 )
-from sureshot.config import KNOBS
+from sureshot.config import KNOBS, MASK
 from sureshot.config_sources import origin_rows
 
+LONG_TOKEN = 32
 SHOWN_OF_A_TOKEN = 8
 
 tokens = typer.Typer(
@@ -54,8 +55,12 @@ def config(as_json: Json = False) -> None:
     rows = origin_rows(loaded_settings())
     names = ("setting", "value", "origin", "unit", "meaning")
     if as_json:
-        keys = [{"name": name} for name in KNOBS]
-        print_json([key | dict(zip(names, row, strict=True)) for key, row in zip(keys, rows, strict=True)])
+        print_json(
+            [
+                {"name": name, **dict(zip(names, row, strict=True))}
+                for name, row in zip(KNOBS, rows, strict=True)
+            ]
+        )
     else:
         print_table(names, rows)
 
@@ -94,7 +99,7 @@ def tokens_show(
     if not found:
         complain(f"there are none yet: no {find_tokens_file()}; `sureshot serve` makes them")
         raise typer.Exit(1)
-    shown = [(t.name, t.text if reveal else t.text[:SHOWN_OF_A_TOKEN] + "…", t) for t in found]
+    shown = [(t.name, t.text if reveal else _masked(t.text), t) for t in found]
     if as_json:
         print_json([{"name": n, "token": text, "origin": t.origin} for n, text, t in shown])
     elif reveal:
@@ -116,3 +121,8 @@ def secrets_show(as_json: Json = False) -> None:
         print_json(tenant)
     else:
         print_line(tenant["secretKey"])
+
+
+def _masked(token: str) -> str:
+    # A few characters tell two tokens apart; of a short one they would tell too much.
+    return f"{token[:SHOWN_OF_A_TOKEN]}..." if len(token) >= LONG_TOKEN else MASK

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 
-import httptools
 import msgspec
 
+from sureshot.cli.sink_protocol import Answer, Request, SinkProtocol
+from sureshot.domain.secret_key import PRIVATE_PREFIX, PUBLIC_PREFIX, decode_secret, public_key
 from sureshot.domain.signature import verify
+
+BACKLOG = 4096
+SLOW_S = 1.0
+CLOSING_S = 1.0
 
 
 class Behaviour(StrEnum):
@@ -26,41 +31,59 @@ class Behaviour(StrEnum):
     RESET = "reset"
 
 
-class Receipt(msgspec.Struct, frozen=True, gc=False):
-    """One line of the ledger: what arrived, when (Unix seconds), and where."""
+class Receipt(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """One line of the ledger.
+
+    ``received_s`` is the monotonic clock, for measuring; ``received_at`` is
+    for people. ``status`` is what it is answered with, None for no answer.
+    ``problem`` says what is wrong with the signature; None when it is right or
+    no secret was given. ``duplicate``: answered with success before.
+    """
 
     webhook_id: str
-    received_at: float
+    received_at: datetime
+    received_s: float
     path: str
+    size_bytes: int
+    status: int | None
     duplicate: bool
+    problem: str | None
 
 
 class SinkServer:
-    """An HTTP receiver for trying and testing; counts survive until it is stopped."""
+    """An HTTP receiver for trying, testing and measuring; its counters only grow.
+
+    ``received`` counts requests, ``unique`` different webhook ids, ``duplicates``
+    webhooks that came again although they were answered with success,
+    ``retries`` those that came again after a failure, ``bad_signatures``
+    requests none of *secrets* signed (answered 401), ``finished`` requests
+    that were answered or whose connection is gone.
+
+    *delay_s* holds every request before it is answered (``slow``: 1 s if left
+    out); *status* replaces the behaviour's own. *seed* decides which half of
+    its answers ``flaky`` spoils. Raises ``ValueError`` for an unusable secret.
+    """
 
     def __init__(
         self,
         behaviour: Behaviour = Behaviour.OK,
-        secrets: tuple[str, ...] = (),
+        secrets: Iterable[str] = (),
         *,
-        delay_s: float = 1.0,
+        delay_s: float | None = None,
         status: int | None = None,
         on_receipt: Callable[[Receipt], None] | None = None,
         seed: int = 0,
     ) -> None:
-        """*status* overrides the behaviour's own; ``slow`` holds a request for *delay_s*."""
         self.behaviour = behaviour
-        self.secrets = secrets
-        self.delay_s = delay_s
+        self.secrets = tuple(_verifying(secret) for secret in secrets)
+        self.delay_s = (SLOW_S if behaviour is Behaviour.SLOW else 0.0) if delay_s is None else delay_s
         self.status = status
-        self.received = 0
-        self.duplicates = 0
-        self.bad_signatures = 0
-        self.in_flight = 0
-        self.max_in_flight = 0
+        self.received = self.finished = 0
+        self.duplicates = self.retries = self.bad_signatures = 0
+        self.in_flight = self.max_in_flight = 0
         self.connections = 0
         self.open_connections: set[asyncio.Transport] = set()
-        self._seen: set[str] = set()
+        self._succeeded: dict[str, bool] = {}
         self._on_receipt = on_receipt
         self._rng = random.Random(seed)  # noqa: S311 - decides which answers are flaky
         self._server: asyncio.Server | None = None
@@ -68,106 +91,96 @@ class SinkServer:
     @property
     def unique(self) -> int:
         """How many different webhooks arrived."""
-        return len(self._seen)
+        return len(self._succeeded)
+
+    def has(self, webhook_id: str) -> bool:
+        """Return whether this webhook arrived."""
+        return webhook_id in self._succeeded
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen; return the port."""
+        """Listen; return the port. Raises ``OSError`` when the address is taken."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _SinkProtocol(self), host, port, backlog=4096
+            lambda: SinkProtocol(self), host, port, backlog=BACKLOG
         )
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Stop listening and drop every connection."""
-        if self._server is not None:
-            self._server.close()
-            for transport in list(self.open_connections):
-                transport.abort()
-            await self._server.wait_closed()
-            self._server = None
+        """Stop listening, send what is written, drop every connection."""
+        if self._server is None:
+            return
+        self._server.close()
+        for transport in list(self.open_connections):
+            transport.close()
+        until_s = time.monotonic() + CLOSING_S
+        while self.open_connections and time.monotonic() < until_s:
+            await asyncio.sleep(0.005)
+        for transport in list(self.open_connections):
+            transport.abort()
+        await self._server.wait_closed()
+        self._server = None
 
-    def receive(self, headers: dict[str, str], body: bytes, path: str) -> None:
-        """Count one request and enter it into the ledger."""
+    # -- what the protocol calls --------------------------------------------
+
+    def receive(self, request: Request) -> Answer:
+        """Count a request, enter it into the ledger; return how to answer it."""
         self.received += 1
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
-        webhook_id = headers.get("webhook-id", "")
-        duplicate = webhook_id in self._seen
-        self.duplicates += duplicate
-        self._seen.add(webhook_id)
-        if self.secrets and verify(self.secrets, headers, body, datetime.now(UTC)) is not None:
+        webhook_id = request.headers.get("webhook-id", "")
+        problem = None
+        if self.secrets:
+            problem = verify(self.secrets, request.headers, request.body, datetime.now(UTC))
+        duplicate = False
+        if problem is not None:
             self.bad_signatures += 1
+        elif webhook_id:
+            duplicate = self._count(webhook_id)
+        status = self._status(bad=problem is not None)
         if self._on_receipt is not None:
-            self._on_receipt(Receipt(webhook_id, time.time(), path, duplicate))
+            now, now_s, path = datetime.now(UTC), time.monotonic(), request.path
+            size = len(request.body)
+            self._on_receipt(
+                Receipt(webhook_id, now, now_s, path, size, status, duplicate, problem)
+            )
+        reset = self.behaviour is Behaviour.RESET
+        return Answer(webhook_id, status, reset=reset, good=problem is None)
 
-    def answer_status(self) -> int:
-        """Return the status the behaviour answers with now."""
+    def finish(self, answer: Answer, *, answered: bool) -> None:
+        """Count the end of a request: *answered*, or its connection is gone."""
+        self.in_flight -= 1
+        self.finished += 1
+        success = answered and answer.good and 200 <= (answer.status or 0) < 300
+        if success and answer.webhook_id:
+            self._succeeded[answer.webhook_id] = True
+
+    def _count(self, webhook_id: str) -> bool:
+        succeeded = self._succeeded.get(webhook_id)
+        if succeeded is None:
+            self._succeeded[webhook_id] = False
+        elif succeeded:
+            self.duplicates += 1
+        else:
+            self.retries += 1
+        return bool(succeeded)
+
+    def _status(self, *, bad: bool) -> int | None:
+        if self.behaviour in {Behaviour.HANGING, Behaviour.RESET}:
+            return None
         if self.status is not None:
             return self.status
+        if bad:
+            return 401
         if self.behaviour is Behaviour.FAILING:
             return 500
-        if self.behaviour is Behaviour.FLAKY:
-            return 503 if self._rng.random() < 0.5 else 200
+        if self.behaviour is Behaviour.FLAKY and self._rng.random() < 0.5:
+            return 503
         return 200
 
 
-class _SinkProtocol(asyncio.Protocol):
-    """One connection of the sink."""
-
-    def __init__(self, sink: SinkServer) -> None:
-        self._sink = sink
-        self._parser = httptools.HttpRequestParser(self)
-        self._headers: dict[str, str] = {}
-        self._chunks: list[bytes] = []
-        self._url = b""
-        self._held = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: asyncio.Transport = transport  # type: ignore[assignment]
-        self._sink.connections += 1
-        self._sink.open_connections.add(self._transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self._sink.open_connections.discard(self._transport)
-        self._sink.in_flight -= self._held
-        self._held = 0
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self._transport.abort()
-
-    def on_url(self, url: bytes) -> None:
-        self._url = url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_body(self, body: bytes) -> None:
-        self._chunks.append(body)
-
-    def on_message_complete(self) -> None:
-        sink = self._sink
-        sink.receive(self._headers, b"".join(self._chunks), self._url.decode("latin-1"))
-        self._held += 1
-        self._headers, self._chunks = {}, []
-        if sink.behaviour is Behaviour.RESET:
-            self._transport.abort()
-        elif sink.behaviour is Behaviour.SLOW:
-            asyncio.get_running_loop().call_later(sink.delay_s, self._answer)
-        elif sink.behaviour is not Behaviour.HANGING:
-            self._answer()
-
-    def _answer(self) -> None:
-        if self._transport.is_closing():
-            return
-        self._held -= 1
-        self._sink.in_flight -= 1
-        status = self._sink.answer_status()
-        self._transport.write(
-            b"HTTP/1.1 %d Answer\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok"
-            % status
-        )
+def _verifying(secret: str) -> str:
+    if secret.startswith(PRIVATE_PREFIX):
+        return public_key(secret)
+    if not secret.startswith(PUBLIC_PREFIX):
+        decode_secret(secret)
+    return secret

@@ -1,0 +1,143 @@
+"""One connection of the sink: HTTP/1.1 in, a held, failing or missing answer out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+
+import httptools
+import msgspec
+
+if TYPE_CHECKING:
+    from sureshot.cli.sink_server import SinkServer
+
+MAX_BODY_BYTES = 64 << 20
+_LINGER_NONE = struct.pack("ii", 1, 0)
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """One request; header names are in lower case."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Answer(msgspec.Struct, gc=False):
+    """How a request is answered: a status, a reset, or (neither) never.
+
+    ``good`` is False when its signature was wrong.
+    """
+
+    webhook_id: str
+    status: int | None
+    reset: bool
+    good: bool
+
+
+class SinkProtocol(asyncio.Protocol):
+    """Parses requests and answers each after the sink's delay, in order."""
+
+    def __init__(self, sink: SinkServer) -> None:
+        self._sink = sink
+        self._parser = httptools.HttpRequestParser(self)
+        self._open: list[Answer] = []
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have the methods but not the base class.
+        self._transport = cast(asyncio.Transport, transport)
+        self._sink.connections += 1
+        self._sink.open_connections.add(self._transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._sink.open_connections.discard(self._transport)
+        for answer in self._open:
+            self._sink.finish(answer, answered=False)
+        self._open.clear()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._write(400, close=True)
+
+    # -- what the parser calls ----------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._url, self._headers, self._chunks, self._size = b"", {}, [], 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get("expect", "").lower() == "100-continue":
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size <= MAX_BODY_BYTES:
+            self._chunks.append(body)
+        elif not self._transport.is_closing():
+            self._write(413, close=True)
+
+    def on_message_complete(self) -> None:
+        if self._transport.is_closing():
+            return
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        close = not self._parser.should_keep_alive()
+        answer = self._sink.receive(Request(self._url.decode("latin-1"), self._headers, body))
+        self._open.append(answer)
+        if self._sink.delay_s > 0:
+            # The same delay for all keeps the answers of one connection in order.
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._sink.delay_s, self._give, answer, close)
+        else:
+            self._give(answer, close)
+
+    # -- answering ----------------------------------------------------------
+
+    def _give(self, answer: Answer, close: bool) -> None:
+        if answer not in self._open:
+            return
+        if answer.reset:
+            self._reset()
+        elif answer.status is not None:
+            self._open.remove(answer)
+            self._write(answer.status, close=close)
+            self._sink.finish(answer, answered=True)
+
+    def _reset(self) -> None:
+        # Without lingering, closing sends RST: what a crashed receiver looks like.
+        with contextlib.suppress(OSError):
+            raw: socket.socket = self._transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+        self._transport.abort()
+
+    def _write(self, status: int, *, close: bool) -> None:
+        if self._transport.is_closing():
+            return
+        try:
+            reason = HTTPStatus(status).phrase
+        except ValueError:
+            reason = "Status"
+        connection = "connection: close\r\n" if close else ""
+        body = "" if status in {204, 304} else "ok" if status < 300 else "no"
+        length = "" if status == 204 else f"content-length: {len(body)}\r\n"
+        self._transport.write(
+            f"HTTP/1.1 {status} {reason}\r\ncontent-type: text/plain\r\n"
+            f"{length}{connection}\r\n{body}".encode()
+        )
+        if close:
+            self._transport.close()
