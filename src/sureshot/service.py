@@ -50,6 +50,7 @@ from sureshot.domain.ids import IdSource, parse_id
 from sureshot.domain.model import Scope
 from sureshot.domain.retry import RetryPolicy
 from sureshot.first_start import DEFAULT_TENANT, Tokens, ensure_tenant, ensure_tokens
+from sureshot.ports import Clock
 from sureshot.queue.memory import MemoryQueue
 from sureshot.store.sqlite import SqliteStore
 from sureshot.telemetry.logging import configure_logging, get_logger
@@ -85,9 +86,10 @@ class _Server(uvicorn.Server):
 class Service:
     """One process of the embedded profile: API, worker and scheduler together."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """*clock* replaces the machine's own, for tests of waits that take days."""
         self.settings = settings
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.metrics = Metrics()
         self.owner = f"p_{secrets.token_hex(6)}"
         self.tokens = Tokens("", "", frozenset())

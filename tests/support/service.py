@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sureshot.config import Settings
+from sureshot.ports import Clock
 from sureshot.service import Service
 
 API_TOKEN = "test-api-token"
@@ -30,9 +31,11 @@ def settings(folder: Path, **changes: Any) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def running_service(folder: Path, **changes: Any) -> AsyncIterator[Service]:
+async def running_service(
+    folder: Path, *, clock: Clock | None = None, **changes: Any
+) -> AsyncIterator[Service]:
     """Start a service in *folder*; it is drained and stopped when the block ends."""
-    service = Service(settings(folder, **changes))
+    service = Service(settings(folder, **changes), clock)
     await service.start()
     try:
         yield service

@@ -6,120 +6,149 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import IO, Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
-import uvloop
 
-from sureshot.cli.output import print_json, print_line
-from sureshot.cli.sink_server import Behaviour, Receipt, SinkServer
-from sureshot.descriptors import raise_descriptor_limit
+from sureshot.cli.output import Json, examples, note
 from sureshot.domain.errors import ConfigurationError
 
-REFRESH_S = 0.5
-CONNECTIONS = 12_000
+if TYPE_CHECKING:
+    from sureshot.cli.sink_display import Display
+    from sureshot.cli.sink_server import SinkServer
+
+REFRESH_S = 0.05
+DESCRIPTORS = 20_000
+BEHAVIOURS = ("ok", "slow", "failing", "flaky", "hanging", "reset")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    app.command()(sink)
+    app.command(
+        epilog=examples(
+            "sureshot sink",
+            'sureshot sink --secret "$(sureshot secrets show)"',
+            "sureshot sink --port 9100 --behaviour flaky",
+            "sureshot sink --delay-s 5                    # holds 10,000 connections at once",
+            "sureshot sink --count 1000 --json > ids.ndjson",
+        )
+    )(sink)
 
 
 def sink(
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 9099,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")
+    ] = 9099,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    secret: Annotated[list[str] | None, typer.Option(help="Verify with it; repeatable.")] = None,
-    behaviour: Annotated[Behaviour, typer.Option(help="How it answers.")] = Behaviour.OK,
-    delay_s: Annotated[float, typer.Option(help="How long `slow` holds a request.")] = 1.0,
-    status: Annotated[int | None, typer.Option(help="Answer with this status.")] = None,
-    count: Annotated[int | None, typer.Option(help="Stop after so many webhooks.")] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(help="Verify signatures with it (whsec_, whpk_ or text); repeatable."),
+    ] = None,
+    behaviour: Annotated[
+        str, typer.Option(metavar="NAME", help=f"One of {', '.join(BEHAVIOURS)}.")
+    ] = "ok",
+    delay_s: Annotated[
+        float | None, typer.Option(min=0, max=3600, help="Seconds until it answers.")
+    ] = None,
+    status: Annotated[
+        int | None, typer.Option(min=200, max=599, help="Answer with this status.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many requests.")] = None,
+    as_json: Json = False,
     ledger: Annotated[
-        str | None,
-        typer.Option("--json", help="Write received ids there, a line of JSON each; - is stdout."),
+        Path | None, typer.Option(metavar="PATH", help="Write the lines of --json there.")
     ] = None,
 ) -> None:
-    """Receive webhooks: count them, verify their signatures, misbehave when told to.
+    """Receive webhooks: count and verify them, misbehave on demand.
 
-    sureshot sink --secret "$(sureshot secrets show)"
+    \b
+    Behaviours:
+      ok       answers 200 at once
+      slow     answers 200 after a second, or --delay-s
+      failing  answers 500
+      flaky    answers 503 half of the time, by chance
+      hanging  never answers
+      reset    cuts the connection
+    A wrong signature is answered 401. --json prints a line of JSON for each
+    request. Exits with 1 when a signature was wrong.
+    """  # noqa: D301 - \b is click's mark for a block that keeps its lines
+    from sureshot.descriptors import raise_descriptor_limit  # noqa: PLC0415 - see _server
+    from sureshot.telemetry.logging import configure_logging  # noqa: PLC0415
 
-    sureshot sink --behaviour flaky --json ledger.ndjson
-    """  # fmt: skip
-    raise_descriptor_limit(CONNECTIONS)
+    configure_logging("error", "console")
+    raise_descriptor_limit(DESCRIPTORS)
     with contextlib.ExitStack() as stack:
-        file = _open_ledger(ledger, stack)
-        server = SinkServer(
-            behaviour,
-            tuple(secret or ()),
+        display = _display(as_json, ledger, stack)
+        server = _server(behaviour, secret or [], delay_s, status, display)
+        _run_loop(_receive(server, host, port, count, display))
+        display.finish(server)
+    raise typer.Exit(1 if server.bad_signatures else 0)
+
+
+def _display(as_json: bool, ledger: Path | None, stack: contextlib.ExitStack) -> Display:
+    from sureshot.cli.sink_display import Display, Ledger, Lines, Screen  # noqa: PLC0415
+
+    try:
+        file = None if ledger is None else stack.enter_context(ledger.open("wb"))
+    except OSError as error:
+        raise ConfigurationError(f"--ledger {ledger}: {error.strerror}") from error
+    files = [] if file is None else [file]
+    if as_json:
+        return Display(Ledger([sys.stdout.buffer, *files]))
+    if sys.stdout.isatty():
+        return Display(Ledger(files), stack.enter_context(Screen()))
+    return Display(Ledger(files), Lines())
+
+
+def _server(
+    behaviour: str,
+    secrets: list[str],
+    delay_s: float | None,
+    status: int | None,
+    display: Display,
+) -> SinkServer:
+    # Loaded here: the parser and the cryptography would slow every other command down.
+    from sureshot.cli.sink_server import Behaviour, SinkServer  # noqa: PLC0415
+
+    if behaviour not in BEHAVIOURS:
+        raise ConfigurationError(f"--behaviour {behaviour}: must be one of {', '.join(BEHAVIOURS)}")
+    try:
+        return SinkServer(
+            Behaviour(behaviour),
+            secrets,
             delay_s=delay_s,
             status=status,
-            on_receipt=None if file is None else lambda receipt: _write(file, receipt),
+            on_receipt=display.receipt,
         )
-        uvloop.run(_run(server, host, port, count, quiet=ledger == "-"))
-    if ledger != "-":
-        print_json(_totals(server))
+    except ValueError as error:
+        raise ConfigurationError(f"--secret: the given one {error}") from error
 
 
-def _open_ledger(path: str | None, stack: contextlib.ExitStack) -> IO[str] | None:
-    if path is None:
-        return None
-    if path == "-":
-        return sys.stdout
-    try:
-        return stack.enter_context(Path(path).open("w", encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"--json {path}: {error.strerror}") from error
-
-
-def _write(file: IO[str], receipt: Receipt) -> None:
-    file.write(msgspec.json.encode(receipt).decode() + "\n")
-
-
-async def _run(server: SinkServer, host: str, port: int, count: int | None, *, quiet: bool) -> None:
+async def _receive(
+    server: SinkServer, host: str, port: int, count: int | None, display: Display
+) -> None:
     try:
         bound = await server.start(host, port)
     except OSError as error:
-        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port"
+        ) from error
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    if not quiet:
-        print_line(f"receiving on http://{host}:{bound}/ ({server.behaviour.value}); Ctrl-C stops")
-    with _screen(server, quiet=quiet) as show:
-        while not stop.is_set() and (count is None or server.received < count):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), REFRESH_S if count is None else 0.05)
-            show()
+    shown = f"[{host}]" if ":" in host else host
+    note(f"receiving on http://{shown}:{bound}/ ({server.behaviour.value}); Ctrl-C stops")
+    while not stop.is_set() and (count is None or server.finished < count):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), REFRESH_S)
+        display.tick(server)
     await server.stop()
 
 
-@contextlib.contextmanager
-def _screen(server: SinkServer, *, quiet: bool):  # type: ignore[no-untyped-def]
-    if quiet or not sys.stdout.isatty():
-        yield lambda: None
-        return
-    from rich.live import Live  # noqa: PLC0415 - only a terminal needs it
+def _run_loop(main: Coroutine[None, None, None]) -> None:
+    import uvloop  # noqa: PLC0415 - see _server
 
-    with Live(_table(server), refresh_per_second=4) as live:
-        yield lambda: live.update(_table(server))
-
-
-def _table(server: SinkServer):  # type: ignore[no-untyped-def]
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(*_totals(server).keys(), box=None)
-    table.add_row(*(str(value) for value in _totals(server).values()))
-    return table
-
-
-def _totals(server: SinkServer) -> dict[str, int]:
-    return {
-        "received": server.received,
-        "unique": server.unique,
-        "duplicates": server.duplicates,
-        "badSignatures": server.bad_signatures,
-        "maxInFlight": server.max_in_flight,
-        "connections": server.connections,
-    }
+    uvloop.run(main)

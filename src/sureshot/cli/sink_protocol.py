@@ -27,10 +27,11 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
-class Answer(msgspec.Struct, gc=False):
+class Answer(msgspec.Struct, frozen=True, gc=False, eq=False):
     """How a request is answered: a status, a reset, or (neither) never.
 
-    ``good`` is False when its signature was wrong.
+    ``good`` is False when its signature was wrong. Equal only to itself: two
+    requests may be answered alike.
     """
 
     webhook_id: str

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
 from sureshot.cli.sink_protocol import Answer, Request, SinkProtocol
+from sureshot.clock import SystemClock
 from sureshot.domain.secret_key import PRIVATE_PREFIX, PUBLIC_PREFIX, decode_secret, public_key
 from sureshot.domain.signature import verify
+from sureshot.ports import Clock
 
 BACKLOG = 4096
 SLOW_S = 1.0
@@ -73,10 +75,12 @@ class SinkServer:
         status: int | None = None,
         on_receipt: Callable[[Receipt], None] | None = None,
         seed: int = 0,
+        clock: Clock | None = None,
     ) -> None:
         self.behaviour = behaviour
         self.secrets = tuple(_verifying(secret) for secret in secrets)
-        self.delay_s = (SLOW_S if behaviour is Behaviour.SLOW else 0.0) if delay_s is None else delay_s
+        usual_s = SLOW_S if behaviour is Behaviour.SLOW else 0.0
+        self.delay_s = usual_s if delay_s is None else delay_s
         self.status = status
         self.received = self.finished = 0
         self.duplicates = self.retries = self.bad_signatures = 0
@@ -86,6 +90,7 @@ class SinkServer:
         self._succeeded: dict[str, bool] = {}
         self._on_receipt = on_receipt
         self._rng = random.Random(seed)  # noqa: S311 - decides which answers are flaky
+        self._clock = clock or SystemClock()
         self._server: asyncio.Server | None = None
 
     @property
@@ -112,9 +117,10 @@ class SinkServer:
         self._server.close()
         for transport in list(self.open_connections):
             transport.close()
-        until_s = time.monotonic() + CLOSING_S
-        while self.open_connections and time.monotonic() < until_s:
-            await asyncio.sleep(0.005)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_S):
+                while self.open_connections:
+                    await asyncio.sleep(0.005)
         for transport in list(self.open_connections):
             transport.abort()
         await self._server.wait_closed()
@@ -130,7 +136,7 @@ class SinkServer:
         webhook_id = request.headers.get("webhook-id", "")
         problem = None
         if self.secrets:
-            problem = verify(self.secrets, request.headers, request.body, datetime.now(UTC))
+            problem = verify(self.secrets, request.headers, request.body, self._clock.now())
         duplicate = False
         if problem is not None:
             self.bad_signatures += 1
@@ -138,11 +144,17 @@ class SinkServer:
             duplicate = self._count(webhook_id)
         status = self._status(bad=problem is not None)
         if self._on_receipt is not None:
-            now, now_s, path = datetime.now(UTC), time.monotonic(), request.path
-            size = len(request.body)
-            self._on_receipt(
-                Receipt(webhook_id, now, now_s, path, size, status, duplicate, problem)
+            receipt = Receipt(
+                webhook_id,
+                self._clock.now(),
+                self._clock.monotonic(),
+                request.path,
+                len(request.body),
+                status,
+                duplicate,
+                problem,
             )
+            self._on_receipt(receipt)
         reset = self.behaviour is Behaviour.RESET
         return Answer(webhook_id, status, reset=reset, good=problem is None)
 
