@@ -19,7 +19,8 @@ HELP = """Sureshot stores webhooks durably and delivers them: signed, retried, r
 \b
 Environment:
   SURESHOT_URL          the service these commands call (http://127.0.0.1:8080)
-  SURESHOT_API_TOKEN    the token they use; else that in data/tokens.env
+  SURESHOT_API_TOKEN    the token they use, or SURESHOT_ADMIN_TOKEN; else those in
+                        data/tokens.env, where `sureshot serve` keeps what it generated
   SURESHOT_CONFIG       the file of settings (sureshot.toml in this folder)
   SURESHOT_...          every setting; `sureshot config` explains them all
 

@@ -53,19 +53,21 @@ class SinkProtocol(asyncio.Protocol):
         self._size = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the new connection."""
         # uvloop's transports have the methods but not the base class.
         self._transport = cast(asyncio.Transport, transport)
-        self._sink.connections += 1
-        self._sink.open_connections.add(self._transport)
+        self._sink.opened(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Give up what was not answered."""
         del exc
-        self._sink.open_connections.discard(self._transport)
+        self._sink.closed(self._transport)
         for answer in self._open:
             self._sink.finish(answer, answered=False)
         self._open.clear()
 
     def data_received(self, data: bytes) -> None:
+        """Parse; what is no HTTP is answered 400."""
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -74,19 +76,24 @@ class SinkProtocol(asyncio.Protocol):
     # -- what the parser calls ----------------------------------------------
 
     def on_message_begin(self) -> None:
+        """Forget the request before."""
         self._url, self._headers, self._chunks, self._size = b"", {}, [], 0
 
     def on_url(self, url: bytes) -> None:
+        """Keep a piece of the path."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
+        """Invite the body of a client that asks first."""
         if self._headers.get("expect", "").lower() == "100-continue":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body; one over 64 MiB is answered 413."""
         self._size += len(body)
         if self._size <= MAX_BODY_BYTES:
             self._chunks.append(body)
@@ -94,6 +101,7 @@ class SinkProtocol(asyncio.Protocol):
             self._write(413, close=True)
 
     def on_message_complete(self) -> None:
+        """Count the request and answer it after the delay."""
         if self._transport.is_closing():
             return
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)

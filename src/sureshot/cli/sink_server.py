@@ -91,6 +91,8 @@ class SinkServer:
         self._on_receipt = on_receipt
         self._rng = random.Random(seed)  # noqa: S311 - decides which answers are flaky
         self._clock = clock or SystemClock()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -118,15 +120,25 @@ class SinkServer:
         for transport in list(self.open_connections):
             transport.close()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSING_S):
-                while self.open_connections:
-                    await asyncio.sleep(0.005)
+            await asyncio.wait_for(self._quiet.wait(), CLOSING_S)
         for transport in list(self.open_connections):
             transport.abort()
         await self._server.wait_closed()
         self._server = None
 
     # -- what the protocol calls --------------------------------------------
+
+    def opened(self, transport: asyncio.Transport) -> None:
+        """Count a connection."""
+        self.connections += 1
+        self.open_connections.add(transport)
+        self._quiet.clear()
+
+    def closed(self, transport: asyncio.Transport) -> None:
+        """Forget a connection."""
+        self.open_connections.discard(transport)
+        if not self.open_connections:
+            self._quiet.set()
 
     def receive(self, request: Request) -> Answer:
         """Count a request, enter it into the ledger; return how to answer it."""

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "sureshot send http://127.0.0.1:9099/ --data '{\"n\":1}' --wait",
             "sureshot send https://example.com/hook --file order.json --event-type order.paid",
-            "date +'\"%c\"' | sureshot send --endpoint ep_... --data -",
+            "echo '\"hello\"' | sureshot send --endpoint ep_... --data -",
             "sureshot send https://example.com/hook --header 'X-Shop: 7' --idempotency-key o-7",
         )
     )(send)
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 def send(
     url: Annotated[
-        str | None, typer.Argument(metavar="[URL]", help="Where to; or give --endpoint.")
+        str | None, typer.Argument(metavar="URL", help="Where to; or give --endpoint.")
     ] = None,
     data: Annotated[
         str | None, typer.Option(metavar="JSON", help="The payload; - reads it from stdin.")

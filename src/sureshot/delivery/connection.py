@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         self.origin = origin
         self.idle_since_s = 0.0
         self.deadline_s = 0.0
+        self.counted = False
         self._owner = owner
         self._clock = clock
         self._limits = limits

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 from sureshot.delivery.connection import Connection
 from sureshot.delivery.dialler import DialError, Dialler, Resolve, resolve_name
 from sureshot.delivery.exchange import Exchange
+from sureshot.delivery.origin import Origin
 from sureshot.delivery.sender_limits import SenderLimits
 from sureshot.delivery.tls import Egress
 from sureshot.domain.address import AddressPolicy
 from sureshot.domain.model import ErrorKind, Outcome
-from sureshot.domain.url import Target
 from sureshot.ports import Clock, OutgoingRequest
 
 SWEEP_S = 0.25
@@ -24,9 +23,8 @@ class HttpSender:
     """``ports.Sender`` over HTTP/1.1.
 
     With an idle connection at hand the request is on the wire when ``send``
-    returns. Without one it waits in its origin's line, and a dial is started
-    for it; whichever comes first, the new connection or another that falls
-    idle, serves the head of the line.
+    returns. Without one it waits in its origin's line; whichever comes first,
+    a new connection or one that falls idle, serves the head of the line.
     """
 
     def __init__(
@@ -40,11 +38,10 @@ class HttpSender:
         self._clock = clock
         self._limits = limits or SenderLimits()
         self._dialler = Dialler(policy, self._limits, egress or Egress(), resolve)
-        self._idle: dict[str, list[Connection]] = {}
-        self._idle_count = 0
+        self._origins: dict[str, Origin] = {}
         self._busy: dict[Connection, None] = {}
-        self._lines: dict[str, deque[Exchange]] = {}
-        self._to_dial: deque[Target] = deque()
+        self._idle_count = 0
+        self._waiting_to_dial: dict[str, Origin] = {}
         self._dials: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
@@ -59,7 +56,10 @@ class HttpSender:
             return
         if self._sweep is None:
             self._arm_sweep()
-        idle = self._idle.get(request.target.origin)
+        origin = self._origins.get(request.target.origin)
+        if origin is None:
+            origin = self._origins[request.target.origin] = Origin(request.target)
+        idle = origin.idle
         while idle:
             connection = idle.pop()
             self._idle_count -= 1
@@ -67,7 +67,8 @@ class HttpSender:
                 self._busy[connection] = None
                 connection.begin(exchange)
                 return
-        self._line_up(exchange)
+        origin.line.append(exchange)
+        self._dial_for(origin)
 
     async def close(self) -> None:
         """See ``Sender.close``."""
@@ -77,13 +78,14 @@ class HttpSender:
         dials = list(self._dials)
         for task in dials:
             task.cancel()
-        for connection in [*self._busy, *(c for idle in self._idle.values() for c in idle)]:
-            connection.abort(ErrorKind.SENDER_CLOSED)
         now_s = self._clock.monotonic()
-        for line in self._lines.values():
-            while line:
-                line.popleft().fail(ErrorKind.SENDER_CLOSED, "shutting down", now_s)
-        self._idle.clear()
+        for origin in self._origins.values():
+            while (exchange := origin.next_in_line()) is not None:
+                exchange.fail(ErrorKind.SENDER_CLOSED, "shutting down", now_s)
+            for connection in list(origin.idle):
+                connection.abort()
+        for connection in list(self._busy):
+            connection.abort(ErrorKind.SENDER_CLOSED)
         await asyncio.gather(*dials, return_exceptions=True)
         # One turn of the loop for the transports to close their sockets.
         await asyncio.sleep(0)
@@ -97,88 +99,92 @@ class HttpSender:
 
     def went_idle(self, connection: Connection) -> None:
         """Serve the head of the line, or keep the connection for later."""
-        line = self._lines.get(connection.origin)
-        while line:
-            exchange = line.popleft()
-            if not exchange.settled:
-                connection.begin(exchange)
-                return
+        origin = self._origins[connection.origin]
+        exchange = origin.next_in_line() if origin.line else None
+        if exchange is not None:
+            connection.begin(exchange)
+            return
         self._busy.pop(connection, None)
         if self._closed or self._idle_count >= self._limits.max_idle_connections:
             connection.abort()
             return
         connection.idle_since_s = self._clock.monotonic()
-        idle = self._idle.get(connection.origin)
-        if idle is None:
-            idle = self._idle[connection.origin] = []
-        idle.append(connection)
+        origin.idle.append(connection)
         self._idle_count += 1
 
     def went_away(self, connection: Connection) -> None:
-        """Forget a connection that closed."""
+        """Forget a connection that closed; whoever waits needs another."""
         self._busy.pop(connection, None)
-        idle = self._idle.get(connection.origin)
-        if idle and connection in idle:
-            idle.remove(connection)
+        origin = self._origins.get(connection.origin)
+        if origin is None:
+            return
+        if connection.counted:
+            connection.counted = False
+            origin.open -= 1
+        if connection in origin.idle:
+            origin.idle.remove(connection)
             self._idle_count -= 1
-            if not idle:
-                del self._idle[connection.origin]
+        if origin.line and not self._closed:
+            self._dial_for(origin)
+        elif origin.forgettable:
+            self._origins.pop(connection.origin, None)
 
     def send_again(self, exchange: Exchange) -> None:
-        """Send on a fresh connection what met a closing one."""
+        """Send on another connection what met a closing one."""
         if self._closed:
             exchange.fail(ErrorKind.SENDER_CLOSED, "shutting down", self._clock.monotonic())
-        else:
-            self._line_up(exchange)
+            return
+        origin = self._origins[exchange.request.target.origin]
+        origin.line.appendleft(exchange)
+        self._dial_for(origin)
 
     # -- dialling -----------------------------------------------------------
 
-    def _line_up(self, exchange: Exchange) -> None:
-        target = exchange.request.target
-        line = self._lines.get(target.origin)
-        if line is None:
-            line = self._lines[target.origin] = deque()
-        line.append(exchange)
-        self._to_dial.append(target)
-        self._start_dials()
-
-    def _start_dials(self) -> None:
+    def _dial_for(self, origin: Origin) -> None:
         loop = asyncio.get_running_loop()
-        while self._to_dial and len(self._dials) < self._limits.max_dials:
-            target = self._to_dial.popleft()
-            if self._lines.get(target.origin):
-                task = loop.create_task(self._dial(target))
-                self._dials.add(task)
-                task.add_done_callback(self._dial_ended)
+        while origin.wants_dial():
+            if len(self._dials) >= self._limits.max_dials:
+                self._waiting_to_dial[origin.target.origin] = origin
+                return
+            origin.dialling += 1
+            task = loop.create_task(self._dial(origin))
+            self._dials.add(task)
+            task.add_done_callback(self._dial_ended)
 
     def _dial_ended(self, task: asyncio.Task[None]) -> None:
         self._dials.discard(task)
-        if not self._closed:
-            self._start_dials()
+        if self._waiting_to_dial and not self._closed:
+            # Round robin: one origin with many waiting must not keep the others from dialling.
+            name = next(iter(self._waiting_to_dial))
+            self._dial_for(self._waiting_to_dial.pop(name))
 
-    async def _dial(self, target: Target) -> None:
-        connection = Connection(target.origin, self, self._clock, self._limits)
+    async def _dial(self, origin: Origin) -> None:
+        connection = Connection(origin.target.origin, self, self._clock, self._limits)
         try:
-            await self._dialler.dial(target, connection)
+            await self._dialler.dial(origin.target, connection)
         except DialError as error:
-            self._fail_head(target.origin, error)
-            return
-        self._busy[connection] = None
-        if connection.usable:
-            self.went_idle(connection)
+            origin.dialling -= 1
+            self._fail_head(origin, error)
         else:
-            self.went_away(connection)
-            self._fail_head(
-                target.origin, DialError(ErrorKind.DISCONNECTED, "closed right after connecting")
-            )
+            origin.dialling -= 1
+            origin.open += 1
+            connection.counted = True
+            self._busy[connection] = None
+            if connection.usable:
+                self.went_idle(connection)
+            else:
+                detail = "the receiver closed right after connecting"
+                self._fail_head(origin, DialError(ErrorKind.DISCONNECTED, detail))
+                self.went_away(connection)
+        if origin.line and not self._closed:
+            self._dial_for(origin)
+        elif origin.forgettable:
+            self._origins.pop(origin.target.origin, None)
 
-    def _fail_head(self, origin: str, error: DialError) -> None:
-        line = self._lines.get(origin)
-        while line:
-            exchange = line.popleft()
-            if not exchange.settled:
-                exchange.fail(error.kind, error.detail, self._clock.monotonic())
-                break
+    def _fail_head(self, origin: Origin, error: DialError) -> None:
+        exchange = origin.next_in_line()
+        if exchange is not None:
+            exchange.fail(error.kind, error.detail, self._clock.monotonic())
 
     # -- deadlines ----------------------------------------------------------
 
@@ -189,25 +195,26 @@ class HttpSender:
         now_s = self._clock.monotonic()
         for connection in [c for c in self._busy if c.deadline_s <= now_s]:
             connection.overdue(now_s)
-        self._fail_overdue_lines(now_s)
-        self._close_idle(now_s)
+        oldest_s = now_s - self._limits.idle_timeout_s
+        for origin in list(self._origins.values()):
+            if origin.line:
+                self._fail_overdue(origin, now_s)
+            # Last in, first out: the connections that idle longest are in front.
+            while origin.idle and origin.idle[0].idle_since_s < oldest_s:
+                self._close_idle(origin)
         self._sweep = None
-        if self._busy or self._lines or self._idle:
+        if self._origins and not self._closed:
             self._arm_sweep()
 
-    def _fail_overdue_lines(self, now_s: float) -> None:
-        for origin, line in list(self._lines.items()):
-            for exchange in [e for e in line if e.deadline_s <= now_s]:
-                exchange.fail(ErrorKind.CONNECT_TIMEOUT, "no connection in time", now_s)
-            while line and line[0].settled:
-                line.popleft()
-            if not line:
-                del self._lines[origin]
+    def _fail_overdue(self, origin: Origin, now_s: float) -> None:
+        for exchange in [e for e in origin.line if e.deadline_s <= now_s]:
+            exchange.fail(ErrorKind.CONNECT_TIMEOUT, "no connection in time", now_s)
+        while origin.line and origin.line[0].settled:
+            origin.line.popleft()
+        if origin.forgettable:
+            self._origins.pop(origin.target.origin, None)
 
-    def _close_idle(self, now_s: float) -> None:
-        oldest_s = now_s - self._limits.idle_timeout_s
-        for idle in list(self._idle.values()):
-            # Last in, first out: the ones that idle longest are in front.
-            stale = [connection for connection in idle if connection.idle_since_s < oldest_s]
-            for connection in stale:
-                connection.abort()
+    def _close_idle(self, origin: Origin) -> None:
+        connection = origin.idle.pop(0)
+        self._idle_count -= 1
+        connection.abort()
