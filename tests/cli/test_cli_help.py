@@ -47,7 +47,7 @@ def test_every_command_explains_itself_in_lines_that_fit(path: tuple[str, ...]) 
     result = runner.invoke(app, [*path, "--help"])
     assert result.exit_code == 0
     assert "Usage:" in result.output
-    assert "..." not in result.output.partition("Options:")[0]
+    assert " ..." not in result.output.partition("Options:")[0]
     assert max(len(line) for line in result.output.splitlines()) <= 100
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -41,6 +41,14 @@ async def listening(sink: SinkServer) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         await sink.stop()
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    loop = asyncio.get_running_loop()
+    give_up_s = loop.time() + 5
+    while not happened():
+        assert loop.time() < give_up_s
+        await asyncio.sleep(0.01)
 
 
 async def post(url: str, webhook_id: str) -> int:
@@ -117,6 +125,14 @@ async def test_slow_holds_all_requests_at_the_same_time() -> None:
     assert 0.4 <= took_s < 4
 
 
+async def test_changing_the_behaviour_ends_the_delay() -> None:
+    sink = SinkServer(Behaviour.SLOW, delay_s=5)
+    async with listening(sink) as url:
+        sink.behaviour = Behaviour.OK
+        async with asyncio.timeout(2):
+            assert await post(url, "wh_1") == 200
+
+
 async def test_failing_and_any_chosen_status_are_answered() -> None:
     for behaviour, status, expected in (
         (Behaviour.FAILING, None, 500),
@@ -147,9 +163,7 @@ async def test_hanging_never_answers_and_forgets_the_request_when_the_client_lea
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await exchange(url, request("wh_1"))
-        async with asyncio.timeout(5):
-            while sink.in_flight:
-                await asyncio.sleep(0.01)
+        await until(lambda: sink.in_flight == 0)
     assert (sink.received, sink.finished, sink.duplicates) == (1, 1, 0)
 
 
@@ -210,8 +224,7 @@ async def test_stopping_ends_what_still_hangs() -> None:
     port = await sink.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request("wh_1"))
-    while not sink.received:
-        await asyncio.sleep(0.01)
+    await until(lambda: sink.received == 1)
     await sink.stop()
     assert await reader.read() == b""
     writer.close()

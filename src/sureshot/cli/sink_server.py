@@ -77,10 +77,9 @@ class SinkServer:
         seed: int = 0,
         clock: Clock | None = None,
     ) -> None:
-        self.behaviour = behaviour
+        self._behaviour = behaviour
         self.secrets = tuple(_verifying(secret) for secret in secrets)
-        usual_s = SLOW_S if behaviour is Behaviour.SLOW else 0.0
-        self.delay_s = usual_s if delay_s is None else delay_s
+        self.delay_s = _usual_delay_s(behaviour) if delay_s is None else delay_s
         self.status = status
         self.received = self.finished = 0
         self.duplicates = self.retries = self.bad_signatures = 0
@@ -94,6 +93,16 @@ class SinkServer:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._server: asyncio.Server | None = None
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How it answers what comes from now on; setting it sets its usual delay too."""
+        return self._behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self.delay_s = _usual_delay_s(behaviour)
 
     @property
     def unique(self) -> int:
@@ -200,6 +209,10 @@ class SinkServer:
         if self.behaviour is Behaviour.FLAKY and self._rng.random() < 0.5:
             return 503
         return 200
+
+
+def _usual_delay_s(behaviour: Behaviour) -> float:
+    return SLOW_S if behaviour is Behaviour.SLOW else 0.0
 
 
 def _verifying(secret: str) -> str:
