@@ -15,7 +15,9 @@ from benchmarks.processes import cpu_s, need, nginx, rss_mb, service
 
 WARM_UP_S = 3
 DRAIN_S = 2.0
-PAYLOAD = '{"type":"invoice.paid","timestamp":"2030-01-31T12:00:00Z","data":{"note":"%s"}}' % ("x" * 330)
+PAYLOAD = '{"type":"invoice.paid","timestamp":"2030-01-31T12:00:00Z","data":{"note":"%s"}}' % (
+    "x" * 330
+)
 
 
 class Run(msgspec.Struct):

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
+from sureshot.cli.app import main
 from tests.support.service import API_TOKEN
 
 PATIENCE_S = 20.0
+Capture = pytest.CaptureFixture[str]
 
 
 @dataclass(frozen=True)
@@ -101,3 +104,26 @@ async def line_with(stream: asyncio.StreamReader | None, text: str) -> str:
             if text in line:
                 return line.rstrip("\n")
     raise AssertionError(f"the stream ended without a line with {text!r}")
+
+
+class HereRuns:
+    """Runs commands in the test's own process: faster, for what needs no service."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, capture: Capture) -> None:
+        self._folder = folder
+        self._patch = patch
+        self._capture = capture
+
+    def __call__(self, *arguments: str, **variables: str) -> Ran:
+        with self._patch.context() as patch:
+            patch.chdir(self._folder)
+            for name in [name for name in os.environ if name.startswith("SURESHOT_")]:
+                patch.delenv(name)
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            self._capture.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main(list(arguments))
+        out, err = self._capture.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ran(ended.value.code, out, err)

@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from sureshot.config_sources import LoadedSettings, load_settings
+from sureshot.config_sources import PREFIX, LoadedSettings, load_settings
 from sureshot.domain.errors import ConfigurationError
 
 API_TOKEN = "SURESHOT_API_TOKEN"  # noqa: S105 - a variable's name
 ADMIN_TOKEN = "SURESHOT_ADMIN_TOKEN"  # noqa: S105 - a variable's name
+TOKENS_FILE = "tokens.env"
 DEFAULT_FILE = "sureshot.toml"
 DEFAULT_URL = "http://127.0.0.1:8080"
 
@@ -43,7 +44,7 @@ def service_url() -> str:
 
 def tokens_file() -> Path:
     """Return where a service started from this folder keeps the tokens it generated."""
-    return loaded_settings().settings.data_dir / "tokens.env"
+    return loaded_settings().settings.data_dir / TOKENS_FILE
 
 
 def find_tokens() -> list[FoundToken]:
@@ -51,27 +52,40 @@ def find_tokens() -> list[FoundToken]:
 
     Raises ``ConfigurationError`` when ``tokens.env`` is there but cannot be read.
     """
-    from sureshot.first_start import read_tokens  # noqa: PLC0415 - loads half of the API
-
     loaded = loaded_settings()
-    given = {API_TOKEN: loaded.settings.api_token, ADMIN_TOKEN: loaded.settings.admin_token}
-    origins = {name: loaded.origins[name.removeprefix("SURESHOT_").lower()] for name in given}
-    path = loaded.settings.data_dir / "tokens.env"
-    kept = read_tokens(path)
-    found = [FoundToken(name, text, origins[name]) for name, text in given.items() if text]
-    return found + [
-        FoundToken(name, kept[name], str(path))
-        for name, text in given.items()
-        if not text and kept.get(name)
-    ]
+    given = _given_tokens(loaded)
+    names = {token.name for token in given}
+    return given + [t for t in _kept_tokens(loaded) if t.name not in names]
 
 
 def find_token() -> FoundToken:
     """Return the token to call the service with; raises ``ConfigurationError`` without one."""
-    found = find_tokens()
+    loaded = loaded_settings()
+    found = _given_tokens(loaded) or _kept_tokens(loaded)
     if not found:
         raise ConfigurationError(
             f"no token: set {API_TOKEN}, or run this in the folder the service was started in "
             f"(looked for {tokens_file()})"
         )
     return found[0]
+
+
+def _given_tokens(loaded: LoadedSettings) -> list[FoundToken]:
+    given = {API_TOKEN: loaded.settings.api_token, ADMIN_TOKEN: loaded.settings.admin_token}
+    return [
+        FoundToken(name, text, loaded.origins[name.removeprefix(PREFIX).lower()])
+        for name, text in given.items()
+        if text is not None
+    ]
+
+
+def _kept_tokens(loaded: LoadedSettings) -> list[FoundToken]:
+    from sureshot.first_start import read_tokens  # noqa: PLC0415 - loads half of the API
+
+    path = loaded.settings.data_dir / TOKENS_FILE
+    kept = read_tokens(path)
+    return [
+        FoundToken(name, kept[name], str(path))
+        for name in (API_TOKEN, ADMIN_TOKEN)
+        if kept.get(name)
+    ]
