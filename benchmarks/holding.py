@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 import time
@@ -57,8 +58,8 @@ def measure_holding(webhooks: int = 10_000, held_s: float = 5.0) -> Holding:
                 seconds = time.monotonic() - began
             delivered = stats["finished"].get("delivered", 0)
         text = next(iter(folder.glob("python*.log"))).read_text()
-        sink_peak = max((int(line.split(":")[1].strip(" ,")) for line in text.splitlines()
-                         if '"maxInFlight"' in line), default=0)  # fmt: skip
+        found = re.findall(r"most at once (\d+)", text)
+        sink_peak = int(found[-1]) if found else 0
     return Holding(
         webhooks, held_s, delivered, int(peaks[0]), sink_peak, round(peaks[1], 1), round(seconds, 1)
     )

@@ -35,12 +35,14 @@ class Latency(msgspec.Struct):
 
 def measure(rate_per_s: int = 1000, seconds: int = 20) -> Latency:
     """Run once and return the figures."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        with service(Path(name)) as (port, pid):
-            cpu = cpu_s([pid])
-            figures = uvloop.run(_open_loop(port, rate_per_s, seconds))
-            spent = cpu_s([pid]) - cpu
-            within = _queue_within_10_ms(port)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as name,
+        service(Path(name)) as (port, pid),
+    ):
+        cpu = cpu_s([pid])
+        figures = uvloop.run(_open_loop(port, rate_per_s, seconds))
+        spent = cpu_s([pid]) - cpu
+        within = _queue_within_10_ms(port)
     submissions, receipts = figures
     return Latency(
         rate_per_s, seconds, len(submissions), len(receipts),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from sureshot.ports import Store
 
 DEFAULT_TENANT = "default"
 TOKENS_FILE = "tokens.env"
+SECRET_KEY_FILE = "secret.key"  # noqa: S105 - a file's name
 
 RandomBytes = Callable[[int], bytes]
 
@@ -71,11 +74,38 @@ def read_tokens(path: Path) -> dict[str, str]:
 def _write_tokens(path: Path, tokens: dict[str, str]) -> None:
     text = "".join(f"{name}={value}\n" for name, value in tokens.items())
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+        _write_private(path, text)
     except OSError as error:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+
+
+def ensure_secret_key(settings: Settings, random_bytes: RandomBytes) -> bytes:
+    """Return the key that encrypts secrets at rest: from the settings, else ``secret.key``.
+
+    A new one is written beside the database (mode 0600). Raises
+    ``ConfigurationError`` when it is no base64 or the file cannot be used.
+    """
+    path = settings.data_dir / SECRET_KEY_FILE
+    text = settings.secret_key
+    try:
+        if text is None and path.exists():
+            text = path.read_text(encoding="ascii")
+        if text is None:
+            text = base64.b64encode(random_bytes(32)).decode()
+            _write_private(path, text + "\n")
+        return base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, UnicodeError) as error:
+        raise ConfigurationError(
+            f"the secret key (SURESHOT_SECRET_KEY, or {path}) is not valid base64"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"cannot use {path}: {error.strerror}") from error
 
 
 async def ensure_tenant(store: Store, random_bytes: RandomBytes) -> None:

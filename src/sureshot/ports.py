@@ -240,6 +240,13 @@ class Store(Protocol):
         """
         ...
 
+    async def forget_before(self, before: datetime, limit: int) -> int:
+        """Delete up to *limit* finished webhooks created before then, with their attempts.
+
+        Returns how many; 0 means none is left. What is not final is never deleted.
+        """
+        ...
+
     async def counts(self, now: datetime) -> Counts:
         """Return how much is waiting."""
         ...

@@ -34,6 +34,7 @@ from sureshot.delivery.destination import Defaults
 from sureshot.delivery.directory import Directory
 from sureshot.delivery.dispatcher import Dispatcher
 from sureshot.delivery.engine import Engine, Parts
+from sureshot.delivery.housekeeper import Housekeeper
 from sureshot.delivery.intake import Intake, IntakeLimits
 from sureshot.delivery.lanes import Lanes
 from sureshot.delivery.recorder import Recorder
@@ -49,9 +50,16 @@ from sureshot.domain.errors import ConfigurationError
 from sureshot.domain.ids import IdSource, parse_id
 from sureshot.domain.model import Scope
 from sureshot.domain.retry import RetryPolicy
-from sureshot.first_start import DEFAULT_TENANT, Tokens, ensure_tenant, ensure_tokens
+from sureshot.first_start import (
+    DEFAULT_TENANT,
+    Tokens,
+    ensure_secret_key,
+    ensure_tenant,
+    ensure_tokens,
+)
 from sureshot.ports import Clock
 from sureshot.queue.memory import MemoryQueue
+from sureshot.store.sealing import Sealer
 from sureshot.store.sqlite import SqliteStore
 from sureshot.telemetry.logging import configure_logging, get_logger
 from sureshot.telemetry.metrics import Metrics
@@ -103,7 +111,8 @@ class Service:
         Raises ``ConfigurationError`` when a file, an address or a setting is in the way.
         """
         settings = self.settings
-        self.store = SqliteStore(_sqlite_path(settings))
+        path = _sqlite_path(settings)
+        self.store = SqliteStore(path, Sealer(ensure_secret_key(settings, secrets.token_bytes)))
         listener = _listen(settings.host, settings.port)
         try:
             self.tokens = ensure_tokens(settings, secrets.token_bytes)
@@ -173,6 +182,7 @@ class Service:
             Parts(
                 store, queue, sender, clock, directory, lanes, slots, backlog, recorder,
                 dispatcher, worker, scheduler, self.intake,
+                Housekeeper(store, clock, settings.retention_days),
             )
         )  # fmt: skip
 

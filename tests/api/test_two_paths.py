@@ -7,6 +7,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ PING = build("GET", "/healthz", token=None)
 
 
 @contextlib.asynccontextmanager
-async def both(folder: Path, **changes: object) -> AsyncIterator[list[Service]]:
+async def both(folder: Path, **changes: Any) -> AsyncIterator[list[Service]]:
     """Run two services that differ in nothing but the path."""
     async with (
         running_service(folder / "express", express=True, **changes) as express,

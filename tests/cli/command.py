@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -113,6 +114,13 @@ class HereRuns:
         self._folder = folder
         self._patch = patch
         self._capture = capture
+        self.stdin = b""
+
+    async def beside(self, url: str, *arguments: str, stdin: bytes = b"", **variables: str) -> Ran:
+        """Run against the service at *url*, which lives in the test's event loop."""
+        self.stdin = stdin
+        known = {"SURESHOT_URL": url, "SURESHOT_API_TOKEN": API_TOKEN, **variables}
+        return await asyncio.to_thread(self, *arguments, **known)
 
     def __call__(self, *arguments: str, **variables: str) -> Ran:
         with self._patch.context() as patch:
@@ -121,6 +129,7 @@ class HereRuns:
                 patch.delenv(name)
             for name, value in variables.items():
                 patch.setenv(name, value)
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(self.stdin)))
             self._capture.readouterr()
             with pytest.raises(SystemExit) as ended:
                 main(list(arguments))

@@ -3,23 +3,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from sureshot.cli.sink_server import SinkServer
-from tests.cli.command import Ran, at, run
+from tests.cli.command import HereRuns, Ran
 from tests.support.service import running_service
 
 
-async def test_the_life_of_an_endpoint(tmp_path: Path) -> None:
+async def test_the_life_of_an_endpoint(here: HereRuns, tmp_path: Path) -> None:
     sink = SinkServer()
     port = await sink.start()
     url = f"http://127.0.0.1:{port}/shop"
     async with running_service(tmp_path) as service:
 
         async def endpoints(*arguments: str) -> Ran:
-            ran = await run("endpoints", *arguments, folder=tmp_path, env=at(service.url))
+            ran = await here.beside(service.url, "endpoints", *arguments)
             assert ran.code == 0, ran.err
             return ran
 
         created = await endpoints(
-            "create", "Shop [7]", url, "--event-type", "order.*", "--rate", "50",
+            "create", "Shop [bold]", url, "--event-type", "order.*", "--rate", "50",
             "--max-in-flight", "9", "--timeout", "3", "--retry-schedule", "1,2.5",
             "--metadata", "team=a", "--header", "X-Shop: 7", "--json",
         )  # fmt: skip
@@ -32,7 +32,7 @@ async def test_the_life_of_an_endpoint(tmp_path: Path) -> None:
         name = endpoint["id"]
 
         listed = await endpoints("list")
-        assert f"{name}  Shop [7]  {url}  enabled" in listed.out
+        assert f"{name}  Shop [bold]  {url}  enabled" in listed.out
         assert endpoint["secretKey"] not in (await endpoints("show", name)).out
 
         tested = await endpoints("test", name, "--wait", "--json")
@@ -61,12 +61,10 @@ async def test_the_life_of_an_endpoint(tmp_path: Path) -> None:
     await sink.stop()
 
 
-async def test_the_public_key_of_a_key_pair_is_shown(tmp_path: Path) -> None:
+async def test_the_public_key_of_a_key_pair_is_shown(here: HereRuns, tmp_path: Path) -> None:
     async with running_service(tmp_path) as service:
-        ran = await run(
-            "endpoints", "create", "Partner", "http://127.0.0.1:9/", "--algorithm", "ed25519",
-            folder=tmp_path, env=at(service.url),
-        )  # fmt: skip
+        arguments = ("Partner", "http://127.0.0.1:9/", "--algorithm", "ed25519")
+        ran = await here.beside(service.url, "endpoints", "create", *arguments)
     assert ran.code == 0
     assert ran.pairs["public key"].startswith("whpk_")
     assert ran.pairs["secret (shown once)"].startswith("whsk_")

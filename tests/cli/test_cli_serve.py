@@ -137,3 +137,13 @@ async def test_a_second_service_on_the_same_port_or_data_says_what_is_in_the_way
     assert (on_port.code, on_data.code) == (2, 2)
     assert f"cannot listen on 127.0.0.1:{port}" in on_port.err
     assert "data/sureshot.db is in use" in on_data.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SURESHOT_DATABASE_URL", "sqlite:////proc/none/x.db"), ("SURESHOT_CA_FILE", "gone.pem")],
+)
+async def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, name: str, value: str) -> None:
+    ran = await run(*FREE_PORT, folder=tmp_path, env=environment(**{name: value}))
+    assert ran.code == 2
+    assert value.removeprefix("sqlite:///").removesuffix("/x.db") in ran.err

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
 import re
 import signal
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.cli.command import line_with, running
+from tests.cli.command import environment, line_with, running
 from tests.cli.test_cli_sink_server import request
 from tests.support.http import exchange
 
@@ -113,3 +116,22 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     assert code == 2
     assert f"cannot listen on 127.0.0.1:{port}" in err
     assert "Traceback" not in err
+
+
+async def test_on_a_terminal_it_draws_a_table_of_what_came(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sureshot", *FREE_PORT, "--count", "1",
+        cwd=tmp_path, env=environment(TERM="xterm", COLUMNS="120", NO_COLOR="1"),
+        stdout=theirs, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    os.close(theirs)
+    url = await address(process)
+    await exchange(url, request("wh_on_screen"))
+    code, _out, err = await end(process)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert code == 0
+    assert "unique 1" in err
+    assert "bad signatures" in shown
+    assert "wh_on_screen" in shown

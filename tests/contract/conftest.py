@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sureshot.ports import Store
+from sureshot.store.sealing import Sealer
 from sureshot.store.sqlite import SqliteStore
 from tests.support.clock import NOON
 
@@ -23,7 +24,7 @@ async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         for store in opened:
             await store.close()
         assert request.param == "sqlite"
-        store = SqliteStore(tmp_path / "contract.db")
+        store = SqliteStore(tmp_path / "contract.db", Sealer(b"k" * 32))
         await store.open(NOON, f"p_{len(opened) + 1}")
         opened.append(store)
         return store

@@ -188,3 +188,16 @@ async def test_deleting_an_endpoint_cancels_what_waits_for_it(store: Store) -> N
     assert await store.closed_lanes() == []
     found = await store.lease_due(10, 10, NOON, terms())
     assert [lease.webhook_id for lease in found.leases] == [other.id]
+
+
+async def test_old_finished_webhooks_are_forgotten_and_nothing_else(store: Store) -> None:
+    old = {each: await _in_state(store, each, created_at=NOON) for each in WebhookState}
+    young = await _in_state(store, WebhookState.DELIVERED, created_at=LATER)
+    assert await store.forget_before(LATER, 2) == 2
+    assert await store.forget_before(LATER, 2) == 1
+    assert await store.forget_before(LATER, 2) == 0
+    final = {WebhookState.DELIVERED, WebhookState.FAILED, WebhookState.CANCELLED}
+    for state, webhook_id in old.items():
+        assert ((await store.get("default", webhook_id)) is None) == (state in final)
+    assert await store.get("default", young) is not None
+    assert await store.attempts("default", old[WebhookState.FAILED]) == []

@@ -149,10 +149,9 @@ async def run_cycles(
     code = await victim.kill(signal.SIGTERM)
     assert code == 0, f"a drained service exits 0, this one {code}"
     await sink.stop()
-    (verdict,) = (
-        apsw.Connection(str(folder / "crash.db")).execute("PRAGMA integrity_check").fetchone()
-    )
-    return ledger, recorded, str(verdict)
+    verdict = apsw.Connection(str(folder / "crash.db")).pragma("integrity_check")
+    assert isinstance(verdict, str)
+    return ledger, recorded, verdict
 
 
 def report(ledger: Ledger, recorded: set[str], verdict: str, seed: int) -> str:

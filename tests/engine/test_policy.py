@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import standardwebhooks
@@ -274,7 +275,7 @@ async def test_an_in_flight_cap_is_kept_and_nothing_is_lost(tmp_path: Path) -> N
 async def test_an_open_breaker_postpones_without_spending_attempts(tmp_path: Path) -> None:
     sink = SinkServer(Behaviour.FAILING)
     target = f"http://127.0.0.1:{await sink.start()}/"
-    changes = {"breaker_threshold": 3, "breaker_open_s": 0.5}
+    changes: dict[str, Any] = {"breaker_threshold": 3, "breaker_open_s": 0.5}
     async with running_service(tmp_path, **changes) as service:
         failing = [await submit(service.url, url=target) for _ in range(3)]
         for webhook_id in failing:

@@ -37,7 +37,7 @@ async def receiver(handler: Handler, ssl: object = None) -> AsyncIterator[Receiv
         tasks.discard(task)
         writer.transport.abort()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ssl, limit=1 << 22)  # type: ignore[arg-type]
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ssl, limit=1 << 22)
     state.port = server.sockets[0].getsockname()[1]
     try:
         yield state

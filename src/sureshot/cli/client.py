@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -31,6 +31,12 @@ def path_to(*parts: str) -> str:
     return "/api/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
+def call(method: str, path: str, body: Any = None) -> Any:
+    """Make one call; as ``Client.call``."""
+    with Client() as client:
+        return client.call(method, path, body)
+
+
 class Client:
     """Calls the service at ``SURESHOT_URL``; raises ``ConfigurationError`` without a token.
 
@@ -41,6 +47,12 @@ class Client:
         self.url = service_url()
         self._token = find_token()
         self._connection, self._prefix = _connection(self.url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._connection.close()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Return the decoded answer; *body* is sent as JSON.

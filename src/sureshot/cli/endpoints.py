@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from sureshot.cli.client import Client, path_to
+from sureshot.cli.client import Client, call, path_to
 from sureshot.cli.endpoint_fields import (
     Clear,
     EventTypes,
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 @endpoints.command("list")
 def list_endpoints(as_json: Json = False) -> None:
     """List all endpoints, newest first."""
-    found = Client().call("GET", path_to("endpoints"))
+    found = call("GET", path_to("endpoints"))
     if as_json:
         print_json(found)
         return
@@ -90,13 +90,13 @@ def create(
         retry_schedule=retry_schedule,
         metadata=metadata,
     )
-    _show(Client().call("POST", path_to("endpoints"), body), as_json=as_json)
+    _show(call("POST", path_to("endpoints"), body), as_json=as_json)
 
 
 @endpoints.command()
 def show(endpoint_id: Id, as_json: Json = False) -> None:
     """Show an endpoint."""
-    _show(Client().call("GET", path_to("endpoints", endpoint_id)), as_json=as_json)
+    _show(call("GET", path_to("endpoints", endpoint_id)), as_json=as_json)
 
 
 @endpoints.command(
@@ -134,7 +134,7 @@ def update(
     )
     if not body:
         raise ConfigurationError("nothing to change; `sureshot endpoints update --help`")
-    _show(Client().call("PATCH", path_to("endpoints", endpoint_id), body), as_json=as_json)
+    _show(call("PATCH", path_to("endpoints", endpoint_id), body), as_json=as_json)
 
 
 @endpoints.command(epilog=examples("sureshot endpoints delete ep_... --yes"))
@@ -148,7 +148,7 @@ def delete(
         raise ConfigurationError("this cancels what waits for the endpoint; confirm with --yes")
     if not yes:
         typer.confirm(f"Delete {endpoint_id} and cancel what waits for it?", abort=True, err=True)
-    Client().call("DELETE", path_to("endpoints", endpoint_id))
+    call("DELETE", path_to("endpoints", endpoint_id))
     if as_json:
         print_json({"id": endpoint_id, "deleted": True})
     else:
@@ -158,13 +158,13 @@ def delete(
 @endpoints.command()
 def enable(endpoint_id: Id, as_json: Json = False) -> None:
     """Enable an endpoint; its backlog is delivered."""
-    _show(Client().call("POST", path_to("endpoints", endpoint_id, "enable")), as_json=as_json)
+    _show(call("POST", path_to("endpoints", endpoint_id, "enable")), as_json=as_json)
 
 
 @endpoints.command()
 def disable(endpoint_id: Id, as_json: Json = False) -> None:
     """Disable an endpoint; its backlog is held."""
-    _show(Client().call("POST", path_to("endpoints", endpoint_id, "disable")), as_json=as_json)
+    _show(call("POST", path_to("endpoints", endpoint_id, "disable")), as_json=as_json)
 
 
 @endpoints.command("rotate-secret")
@@ -174,7 +174,7 @@ def rotate_secret(endpoint_id: Id, secret: Secret = None, as_json: Json = False)
     Both sign for SURESHOT_ROTATION_OVERLAP_S (a day), so receivers can change over.
     """
     path = path_to("endpoints", endpoint_id, "rotate-secret")
-    _show(Client().call("POST", path, body_of(secret=secret)), as_json=as_json)
+    _show(call("POST", path, body_of(secret=secret)), as_json=as_json)
 
 
 @endpoints.command("test", epilog=examples("sureshot endpoints test ep_... --wait"))
@@ -182,9 +182,9 @@ def send_test(
     endpoint_id: Id, wait: Wait = False, timeout: WaitTimeout = 60.0, as_json: Json = False
 ) -> None:
     """Send an endpoint a test webhook."""
-    client = Client()
-    accepted = client.call("POST", path_to("endpoints", endpoint_id, "test"))
-    finish(client, accepted, wait=wait, timeout_s=timeout, as_json=as_json)
+    with Client() as client:
+        accepted = client.call("POST", path_to("endpoints", endpoint_id, "test"))
+        finish(client, accepted, wait=wait, timeout_s=timeout, as_json=as_json)
 
 
 def _check_order(name: str, url: str) -> None:

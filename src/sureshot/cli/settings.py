@@ -114,9 +114,9 @@ def secrets_show(as_json: Json = False) -> None:
 
     An endpoint's own secret is shown only when it is created or rotated.
     """
-    from sureshot.cli.client import Client, path_to  # noqa: PLC0415 - config needs no HTTP
+    from sureshot.cli.client import call, path_to  # noqa: PLC0415 - config needs no HTTP
 
-    tenant = Client().call("GET", path_to("tenant"))
+    tenant = call("GET", path_to("tenant"))
     if as_json:
         print_json(tenant)
     else:

@@ -74,11 +74,6 @@ def sink(
     A wrong signature is answered 401. --json prints a line of JSON for each
     request. Exits with 1 when a signature was wrong.
     """  # noqa: D301 - \b is click's mark for a block that keeps its lines
-    from sureshot.descriptors import raise_descriptor_limit  # noqa: PLC0415 - see _server
-    from sureshot.telemetry.logging import configure_logging  # noqa: PLC0415
-
-    configure_logging("error", "console")
-    raise_descriptor_limit(DESCRIPTORS)
     with contextlib.ExitStack() as stack:
         display = _display(as_json, ledger, stack)
         server = _server(behaviour, secret or [], delay_s, status, display)
@@ -151,4 +146,9 @@ async def _receive(
 def _run_loop(main: Coroutine[None, None, None]) -> None:
     import uvloop  # noqa: PLC0415 - see _server
 
+    from sureshot.descriptors import raise_descriptor_limit  # noqa: PLC0415
+    from sureshot.telemetry.logging import configure_logging  # noqa: PLC0415
+
+    configure_logging("error", "console")
+    raise_descriptor_limit(DESCRIPTORS)
     uvloop.run(main)

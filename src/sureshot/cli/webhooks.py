@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from sureshot.cli.client import Client, path_to
+from sureshot.cli.client import Client, call, path_to
 from sureshot.cli.output import Json, examples, note, print_json, print_line, print_pairs
 from sureshot.cli.waiting import DELIVERED, wait_for_end
 from sureshot.domain.errors import ConfigurationError
@@ -81,19 +81,19 @@ def send(
         ("headers", parse_headers(header or []) or None),
     )
     fields.update((name, value) for name, value in optional if value is not None)
-    client = Client()
-    accepted = client.call("POST", path_to("webhooks"), fields)
-    finish(client, accepted, wait=wait, timeout_s=timeout, as_json=as_json)
+    with Client() as client:
+        accepted = client.call("POST", path_to("webhooks"), fields)
+        finish(client, accepted, wait=wait, timeout_s=timeout, as_json=as_json)
 
 
 def status(webhook_id: Id, as_json: Json = False) -> None:
     """Show where a webhook stands."""
-    print_status(Client().call("GET", path_to("webhooks", webhook_id, "status")), as_json=as_json)
+    print_status(call("GET", path_to("webhooks", webhook_id, "status")), as_json=as_json)
 
 
 def explain(webhook_id: Id, as_json: Json = False) -> None:
     """Say why a webhook is not delivered yet, and what is next."""
-    found = Client().call("GET", path_to("webhooks", webhook_id, "explain"))
+    found = call("GET", path_to("webhooks", webhook_id, "explain"))
     if as_json:
         print_json(found)
     else:

@@ -8,6 +8,7 @@ import contextlib
 from sureshot.delivery.backlog import Backlog
 from sureshot.delivery.directory import Directory
 from sureshot.delivery.dispatcher import Dispatcher
+from sureshot.delivery.housekeeper import Housekeeper
 from sureshot.delivery.intake import Intake
 from sureshot.delivery.lane_status import LaneStatus
 from sureshot.delivery.lanes import Lanes
@@ -42,6 +43,7 @@ class Parts:
         worker: Worker,
         scheduler: Scheduler,
         intake: Intake,
+        housekeeper: Housekeeper,
     ) -> None:
         self.store = store
         self.queue = queue
@@ -56,6 +58,7 @@ class Parts:
         self.worker = worker
         self.scheduler = scheduler
         self.intake = intake
+        self.housekeeper = housekeeper
 
 
 class Engine:
@@ -83,6 +86,7 @@ class Engine:
             loop.create_task(parts.scheduler.run(), name="scheduler"),
             loop.create_task(parts.backlog.keep_fresh(), name="backlog"),
             loop.create_task(self._sweep(), name="sweep"),
+            loop.create_task(parts.housekeeper.run(), name="housekeeper"),
         ]
         for task in self._tasks:
             task.add_done_callback(_report_death)
@@ -109,7 +113,9 @@ class Engine:
     @property
     def ready(self) -> bool:
         """Whether every part of the line runs and new work is welcome."""
-        return bool(self._tasks) and not self._draining and not any(t.done() for t in self._tasks)
+        return (
+            bool(self._tasks) and not self._draining and not any(t.done() for t in self._tasks[:4])
+        )
 
     async def _sweep(self) -> None:
         while True:

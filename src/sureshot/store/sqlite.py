@@ -32,6 +32,7 @@ from sureshot.store import (
     sqlite_record,
 )
 from sureshot.store.queries import read_sql
+from sureshot.store.sealing import Sealer
 from sureshot.store.sqlite_due import DueQuery
 from sureshot.store.sqlite_rows import SQL, from_us, to_us
 from sureshot.store.sqlite_thread import DatabaseThread
@@ -39,10 +40,8 @@ from sureshot.store.sqlite_thread import DatabaseThread
 Document = TypeVar("Document", Endpoint, Tenant, Token)
 
 
-class _Pause(msgspec.Struct):
-    """The document that says leasing is paused; absent when it is not."""
-
-    reason: str = "paused"
+PAUSE = "Pause"
+"""The kind of the one document that says leasing is paused; absent when it is not."""
 
 
 class SqliteStore:
@@ -52,8 +51,10 @@ class SqliteStore:
     means that every lease in it is an orphan.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sealer: Sealer) -> None:
+        """*sealer* encrypts endpoints and tenants, which hold signing secrets."""
         self._path = path
+        self._sealer = sealer
         self._lock: IO[str] | None = None
         self._threads: tuple[DatabaseThread, DatabaseThread] | None = None
         self._due = DueQuery()
@@ -76,7 +77,7 @@ class SqliteStore:
             raise ConfigurationError(f"cannot use {self._path}: {error.detail}") from error
         self._threads = writer, DatabaseThread(self._path, writes=False)
         self._closed_lanes = await writer.run(sqlite_changes.closed_lanes)
-        self._paused = bool(await writer.run(sqlite_changes.documents, _Pause.__name__))
+        self._paused = bool(await writer.run(sqlite_changes.documents, PAUSE))
 
     async def close(self) -> None:
         """Finish what waits, close both connections, give up the file."""
@@ -175,6 +176,10 @@ class SqliteStore:
             sqlite_changes.retry, tenant, webhook_id, force=force, now=now
         )
 
+    async def forget_before(self, before: datetime, limit: int) -> int:
+        """See ``Store.forget_before``."""
+        return await self._writer.run(sqlite_changes.forget_before, before, limit)
+
     async def close_lane(self, lane: str, until: datetime | None, reason: str) -> None:
         """See ``Store.close_lane``."""
         await self._writer.run(sqlite_changes.close_lane, lane, until, reason)
@@ -195,9 +200,9 @@ class SqliteStore:
     async def set_paused(self, *, paused: bool) -> None:
         """See ``Store.set_paused``."""
         if paused:
-            await self._writer.run(sqlite_changes.put_document, _Pause.__name__, "all", _Pause())
+            await self._writer.run(sqlite_changes.put_document, PAUSE, "all", b"{}")
         else:
-            await self._writer.run(sqlite_changes.delete_document, _Pause.__name__, "all")
+            await self._writer.run(sqlite_changes.delete_document, PAUSE, "all")
         self._paused = paused
 
     async def paused(self) -> bool:
@@ -241,12 +246,16 @@ class SqliteStore:
 
     async def _put(self, value: Endpoint | Tenant | Token) -> None:
         kind = type(value).__name__
-        await self._writer.run(sqlite_changes.put_document, kind, value.id, value)
+        document = self._sealer.seal(f"{kind} {value.id}", msgspec.json.encode(value))
+        await self._writer.run(sqlite_changes.put_document, kind, value.id, document)
 
     async def _all(self, kind: type[Document]) -> list[Document]:
         # The writer's connection sees its own commits at once; a reader might lag behind.
         found = await self._writer.run(sqlite_changes.documents, kind.__name__)
-        return [msgspec.json.decode(document, type=kind) for document in found]
+        return [
+            msgspec.json.decode(self._sealer.open(f"{kind.__name__} {key}", document), type=kind)
+            for key, document in found
+        ]
 
 
 def _take_file(path: Path, owner: str) -> IO[str]:

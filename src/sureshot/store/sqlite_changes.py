@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import apsw
-import msgspec
 
 from sureshot.domain.model import FINAL, Endpoint, Webhook, WebhookState
 from sureshot.store.sqlite_reads import get
-from sureshot.store.sqlite_rows import SQL, key_of, to_us
+from sureshot.store.sqlite_rows import SQL, fetch, key_of, to_us
 
 
 def cancel(connection: apsw.Connection, tenant: str, webhook_id: str) -> Webhook | None:
@@ -46,9 +45,9 @@ def closed_lanes(connection: apsw.Connection) -> dict[str, tuple[int | None, str
     return {lane: (until, why) for lane, until, why in connection.execute(SQL["closed_lanes"])}
 
 
-def put_document(connection: apsw.Connection, kind: str, key: str, value: msgspec.Struct) -> None:
+def put_document(connection: apsw.Connection, kind: str, key: str, document: bytes) -> None:
     """Create or replace one document."""
-    connection.execute(SQL["put_document"], (kind, key, msgspec.json.encode(value)))
+    connection.execute(SQL["put_document"], (kind, key, document))
 
 
 def delete_document(connection: apsw.Connection, kind: str, key: str) -> None:
@@ -56,9 +55,19 @@ def delete_document(connection: apsw.Connection, kind: str, key: str) -> None:
     connection.execute(SQL["delete_document"], (kind, key))
 
 
-def documents(connection: apsw.Connection, kind: str) -> list[bytes]:
-    """Return all documents of *kind*, by id, which is oldest first."""
-    return [document for (document,) in connection.execute(SQL["documents"], (kind,))]
+def documents(connection: apsw.Connection, kind: str) -> list[tuple[str, bytes]]:
+    """Return all documents of *kind* with their ids, by id, which is oldest first."""
+    return [(key, document) for key, document in fetch(connection, "documents", (kind,))]
+
+
+def forget_before(connection: apsw.Connection, before: datetime, limit: int) -> int:
+    """Delete some finished webhooks that are old; see ``Store.forget_before``."""
+    first_kept = (to_us(before) // 1000) << 12
+    keys = fetch(connection, "old_finished", (first_kept, limit))
+    connection.executemany(SQL["forget_attempts"], keys)
+    connection.executemany(SQL["forget_webhook"], keys)
+    connection.execute(SQL["forget_old_keys"], (to_us(before),))
+    return len(keys)
 
 
 def delete_endpoint(connection: apsw.Connection, endpoint_id: str) -> None:

@@ -81,6 +81,15 @@ INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?);
 -- forget_old_keys --
 DELETE FROM idempotency_keys WHERE created_at <= ?;
 
+-- old_finished --
+SELECT key FROM webhooks WHERE key < ? AND state >= 2 ORDER BY key LIMIT ?;
+
+-- forget_attempts --
+DELETE FROM attempts WHERE webhook = ?;
+
+-- forget_webhook --
+DELETE FROM webhooks WHERE key = ?;
+
 -- webhook --
 SELECT * FROM webhooks WHERE key = ? AND tail = ? AND tenant = ?;
 
@@ -131,4 +140,4 @@ INSERT OR REPLACE INTO documents VALUES (?, ?, ?);
 DELETE FROM documents WHERE kind = ? AND id = ?;
 
 -- documents --
-SELECT document FROM documents WHERE kind = ? ORDER BY id;
+SELECT id, document FROM documents WHERE kind = ? ORDER BY id;
