@@ -131,7 +131,7 @@ async def test_no_lane_takes_more_than_half_of_the_slots_while_others_wait(tmp_p
         modest.behaviour = Behaviour.OK
         others = [await submit(service.url, url=urls[1]) for _ in range(20)]
         for webhook_id in others:
-            await wait_for_status(service.url, webhook_id, "delivered")
+            await wait_for_status(service.url, webhook_id, "delivered", within_s=5)
     await greedy.stop()
     await modest.stop()
 

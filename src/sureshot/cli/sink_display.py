@@ -18,7 +18,7 @@ from sureshot.cli.sink_server import Receipt, SinkServer
 
 NEWEST_SHOWN = 10
 LINES_PER_TICK = 20
-TABLES_PER_S = 4
+TICKS_PER_DRAWING = 5
 
 
 class View(Protocol):
@@ -29,6 +29,9 @@ class View(Protocol):
 
     def tick(self, server: SinkServer) -> None:
         """Show what came since the last tick."""
+
+    def finish(self, server: SinkServer) -> None:
+        """Show the rest and let go of the terminal."""
 
 
 class Display:
@@ -52,7 +55,9 @@ class Display:
 
     def finish(self, server: SinkServer) -> None:
         """Show the last arrivals and the totals (on standard error)."""
-        self.tick(server)
+        self._ledger.flush()
+        if self._view is not None:
+            self._view.finish(server)
         note(", ".join(f"{name} {count}" for name, count in totals(server)))
 
 
@@ -103,6 +108,10 @@ class Lines:
         self._pending.clear()
         self._left_out = 0
 
+    def finish(self, server: SinkServer) -> None:
+        """Print the rest."""
+        self.tick(server)
+
 
 class Screen:
     """A table that is drawn over: the counters, and the newest arrivals below."""
@@ -113,7 +122,6 @@ class Screen:
         self._ticks = 0
 
     def __enter__(self) -> Self:
-        self._live.start()
         return self
 
     def __exit__(
@@ -131,8 +139,15 @@ class Screen:
     def tick(self, server: SinkServer) -> None:
         """Draw the table again, though not more often than eyes follow."""
         self._ticks += 1
-        if self._ticks % 5 == 1:
+        if self._ticks % TICKS_PER_DRAWING == 1:
+            self._live.start()
             self._live.update(self._drawn(server), refresh=True)
+
+    def finish(self, server: SinkServer) -> None:
+        """Leave the last table standing."""
+        self._live.start()
+        self._live.update(self._drawn(server), refresh=True)
+        self._live.stop()
 
     def _drawn(self, server: SinkServer) -> Group:
         counters = Table(*(name for name, _count in totals(server)), box=None)

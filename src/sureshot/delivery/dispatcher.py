@@ -117,7 +117,7 @@ class Dispatcher:
             self._went_wrong(lane, lease, outcome, decision)
         attempt = Attempt(lease.attempt_number, started_at, outcome)
         self._recorder.record(Result(lease, attempt, decision))
-        if lane.waiting:
+        if lane.waiting or lane.marked == FULL:
             self.pump(lane)
 
     # -- what an outcome means for the lane ---------------------------------
@@ -157,7 +157,7 @@ class Dispatcher:
     # -- the waiting room ---------------------------------------------------
 
     def _wait(self, lane: Lane, lease: Lease) -> None:
-        if not lane.has_room():
+        if not lane.has_room(self._lanes.share()):
             if lane.marked is None:
                 self._lanes.close(lane, 60.0, FULL)
             self._recorder.release(lease)
@@ -180,7 +180,7 @@ class Dispatcher:
                 self._wake_later(lane, now_s)
                 break
             self._start_waiting(lane)
-        if lane.marked == FULL and len(lane.waiting) * 4 <= WAITING_LOW:
+        if lane.marked == FULL and lane.has_drained(self._lanes.share()):
             self._lanes.open(lane)
 
     def _start_waiting(self, lane: Lane) -> None:
@@ -218,10 +218,6 @@ class Dispatcher:
         destination = self._directory.destination(lease)
         timeout_s = lease.timeout_s or (destination.timeout_s if destination else 0.0)
         return lease.expires_at - now < timedelta(seconds=timeout_s + LEASE_MARGIN_S)
-
-
-WAITING_LOW = 250
-"""A full lane opens again when a quarter of its waiting room is left."""
 
 
 class _Delivery:

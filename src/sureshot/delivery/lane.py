@@ -82,12 +82,19 @@ class Lane:
             self.bucket.take(now_s)
         return Admission.SEND
 
-    def has_room(self) -> bool:
-        """Whether one more lease may wait here."""
-        room = WAITING_ROOM
-        if self.bucket is not None:
-            room = max(4, min(room, int(self.bucket.rate_per_s * WAIT_S)))
-        return len(self.waiting) < room
+    def has_room(self, share: int) -> bool:
+        """Whether one more lease may wait here; a waiting lease holds a slot of *share* too."""
+        return len(self.waiting) < min(self._room(), share - self.in_flight)
+
+    def has_drained(self, share: int) -> bool:
+        """Whether a lane that was full has room enough again for a whole batch."""
+        held = self.in_flight + len(self.waiting)
+        return 4 * len(self.waiting) <= self._room() and 4 * held <= 3 * share
+
+    def _room(self) -> int:
+        if self.bucket is None:
+            return WAITING_ROOM
+        return max(4, min(WAITING_ROOM, int(self.bucket.rate_per_s * WAIT_S)))
 
     @property
     def idle(self) -> bool:
