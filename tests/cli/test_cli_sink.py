@@ -29,7 +29,7 @@ async def end(process: asyncio.subprocess.Process) -> tuple[int, str, str]:
     async with asyncio.timeout(20):
         out, err = await process.communicate()
     assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    return process.returncode, (out or b"").decode(), err.decode()
 
 
 async def test_it_stops_after_so_many_requests_and_says_what_came(tmp_path: Path) -> None:
