@@ -14,8 +14,9 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import uvicorn
@@ -87,7 +88,7 @@ class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the drain is ours."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
+    def capture_signals(self) -> Generator[None, None, None]:
         yield
 
 
@@ -225,7 +226,7 @@ class Service:
         )  # fmt: skip
         config = uvicorn.Config(
             create_app(context),
-            http=functools.partial(ExpressProtocol, front=front),  # type: ignore[arg-type]
+            http=cast(type[asyncio.Protocol], functools.partial(ExpressProtocol, front=front)),
             ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=5,
         )  # fmt: skip
@@ -284,7 +285,7 @@ def serve(loaded: LoadedSettings, announce: Callable[[Started], None]) -> int:
     """
     settings = loaded.settings
     configure_logging(settings.log_level, settings.log_format)
-    raise_descriptor_limit(2 * settings.max_in_flight + 1000)
+    raise_descriptor_limit(settings.max_in_flight + 5000)
     uvloop.run(_serve(settings, announce))
     return 0
 

@@ -126,9 +126,13 @@ async def test_on_a_terminal_it_draws_a_table_of_what_came(tmp_path: Path) -> No
         stdout=theirs, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     os.close(theirs)
-    url = await address(process)
-    await exchange(url, request("wh_on_screen"))
-    code, _out, err = await end(process)
+    try:
+        url = await address(process)
+        await exchange(url, request("wh_on_screen"))
+        code, _out, err = await end(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
     assert code == 0

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from sureshot.api.auth import AccessList, require
@@ -115,7 +115,7 @@ class ExpressProtocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         cycle = ExpressCycle(self, webhook, received_s or self.loop.time())
-        self.cycle = cycle  # type: ignore[assignment]
+        self.cycle = cast(RequestResponseCycle, cycle)
         try:
             self._front.intake.submit(webhook, cycle.answered)
         except Overloaded as error:
@@ -170,6 +170,7 @@ class ExpressProtocol(HttpToolsProtocol):
         else:
             self.idle_since = self.loop.time()
 
+    # asyncio asks for this bool; uvicorn's annotation knows only the None it returns itself.
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep a half-closed connection open until its last request is answered."""
         if self._answered_all():
