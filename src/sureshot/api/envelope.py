@@ -15,20 +15,17 @@ def check_envelope(body: bytes, payload: bytes, kind: type[msgspec.Struct]) -> N
     """Raise ``InvalidFields`` when a field of *kind* is given twice in *body*.
 
     What the payload repeats is its own affair. The usual request is proven
-    clean by counting field names, a suspicious one by counting them outside one
-    copy of the payload; only what is still suspicious then is parsed again.
+    clean by counting field names outside one copy of the payload; only a
+    suspicious one is parsed again.
     """
-    if _suspicious(body, kind) and _suspicious(body.replace(payload, b"", 1), kind):
+    envelope = body.replace(payload, b"", 1)
+    if b"\\" in envelope:
         _check_exactly(body)
-
-
-def _suspicious(text: bytes, kind: type[msgspec.Struct]) -> bool:
-    if b"\\" in text:
-        return True
-    for name in _quoted_names(kind):  # noqa: SIM110 - a generator would cost twice as much
-        if text.count(name) > 1:
-            return True
-    return False
+        return
+    for name in _quoted_names(kind):
+        if envelope.count(name) > 1:
+            _check_exactly(body)
+            return
 
 
 @functools.cache
