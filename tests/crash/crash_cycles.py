@@ -129,7 +129,7 @@ async def _recorded(victim: Victim) -> set[str]:
 async def run_cycles(
     folder: Path, port: int, cycles: int, seed: int
 ) -> tuple[Ledger, set[str], str]:
-    """Kill the service *cycles* times; return the ledger, the recorded ids, the integrity verdict."""
+    """Kill the service *cycles* times; return ledger, recorded ids and integrity verdict."""
     rng, ledger = random.Random(seed), Ledger()
     sink = SinkServer(on_receipt=ledger.receive)
     target = f"http://127.0.0.1:{await sink.start()}/"

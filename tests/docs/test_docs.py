@@ -13,22 +13,25 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
+INTRODUCTION = """\
+# Configuration
+
+Set in the environment, or in `sureshot.toml` in the working directory by the name in lower case
+without the prefix. Flags win over the environment, the environment over the file. An unknown
+`SURESHOT_` variable is an error that names the nearest one. `sureshot config` shows every value
+with its origin, secrets masked.
+
+The command line reads two more: `SURESHOT_URL` (where the service is) and `SURESHOT_CONFIG`
+(where the file is).
+
+| variable | default | unit | bounds | meaning |
+|---|---|---|---|---|
+"""
+
+
 def configuration_page() -> str:
     """Return the page as the settings want it."""
-    lines = [
-        "# Configuration",
-        "",
-        "Set in the environment, or in `sureshot.toml` in the working directory by the name in lower case",
-        "without the prefix. Flags win over the environment, the environment over the file. An unknown",
-        "`SURESHOT_` variable is an error that names the nearest one. `sureshot config` shows every value with",
-        "its origin, secrets masked.",
-        "",
-        "The command line reads two more: `SURESHOT_URL` (where the service is) and `SURESHOT_CONFIG` (where",
-        "the file is).",
-        "",
-        "| variable | default | unit | bounds | meaning |",
-        "|---|---|---|---|---|",
-    ]
+    lines = [*INTRODUCTION.splitlines()]
     defaults = Settings()
     for name, knob in KNOBS.items():
         low = "" if knob.low is None else f">= {knob.low:g}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
@@ -248,13 +248,13 @@ async def test_hostile_receivers_leave_nothing_behind(sender: HttpSender) -> Non
 
     await round_trip()
     await asyncio.sleep(0.3)
-    descriptors, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
+    descriptors, tasks = len(list(Path("/proc/self/fd").iterdir())), len(asyncio.all_tasks())
     for _ in range(2):
         await round_trip()
     await asyncio.sleep(0.5)
     gc.collect()
     assert sender.connections <= len(HOSTILE)
-    assert len(os.listdir("/proc/self/fd")) <= descriptors + 4
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors + 4
     assert len(asyncio.all_tasks()) <= tasks + 2
 
 
