@@ -6,6 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from sureshot.telemetry.logging import get_logger
+
+log = get_logger()
+
 T = TypeVar("T")
 
 
@@ -38,7 +42,12 @@ class Batcher(Generic[T]):
                     self._gathered[: self._limit],
                     self._gathered[self._limit :],
                 )
-                await self._flush(batch)
+                try:
+                    await self._flush(batch)
+                except Exception:
+                    # What is in this batch is found again when its leases run out; a
+                    # batcher that stopped would lose everything after it, silently.
+                    log.exception("batch.failed", items=len(batch))
         finally:
             self._task = None
 

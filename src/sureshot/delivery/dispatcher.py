@@ -16,10 +16,15 @@ from sureshot.domain.model import Attempt, Decision, ErrorKind, Lease, Outcome, 
 from sureshot.domain.retry import slow_down_s
 from sureshot.domain.signature import signature_headers
 from sureshot.ports import Clock, OutgoingRequest, Sender
+from sureshot.telemetry.logging import get_logger
 from sureshot.telemetry.metrics import Metrics
 
 LEASE_MARGIN_S = 5.0
 """What must be left of a lease beyond the attempt's timeout, to have it recorded in time."""
+
+AFTER_AN_ERROR_S = 60.0
+
+log = get_logger()
 
 DELIVERED = Decision(WebhookState.DELIVERED)
 
@@ -58,7 +63,7 @@ class Dispatcher:
         """Send *lease* now, let it wait in its lane, or give it back unspent."""
         destination = self._directory.destination(lease)
         if destination is None or not destination.enabled or self.stopped:
-            self._recorder.release(lease)
+            self.give_back(lease)
             return
         lane = self._lanes.of(lease.lane, destination)
         if lane.waiting:
@@ -70,13 +75,21 @@ class Dispatcher:
         elif admission is Admission.WAIT:
             self._wait(lane, lease)
         else:
-            self._recorder.release(lease)
+            self.give_back(lease)
+
+    def give_back(self, lease: Lease, due_at: datetime | None = None) -> None:
+        """Release *lease* unspent; if it was its lane's probe, another may be made at once."""
+        self._lanes.probe_lost(lease.lane)
+        self._recorder.release(lease, due_at)
+
+    def postpone(self, lease: Lease) -> None:
+        """Give *lease* back for a minute: something unforeseen went wrong with it."""
+        self.give_back(lease, self._clock.now() + timedelta(seconds=AFTER_AN_ERROR_S))
 
     def _send(self, lane: Lane, lease: Lease, destination: Destination) -> None:
         if self.voided and lease.webhook_id in self.voided:
             self.voided.discard(lease.webhook_id)
-            lane.breaker.probe_lost()
-            self._recorder.release(lease)
+            self.give_back(lease)
             return
         started_at = self._clock.now()
         signature = signature_headers(
@@ -104,8 +117,7 @@ class Dispatcher:
         """Account for *outcome* in the lane, decide, and hand over to the recorder."""
         self._lanes.ended(lane)
         if outcome.error is ErrorKind.SENDER_CLOSED and outcome.status is None:
-            lane.breaker.probe_lost()
-            self._recorder.release(lease)
+            self.give_back(lease)
             return
         status = outcome.status
         if status is not None and 200 <= status < 300:
@@ -160,7 +172,7 @@ class Dispatcher:
         if not lane.has_room(self._lanes.share()):
             if lane.marked is None:
                 self._lanes.close(lane, 60.0, FULL)
-            self._recorder.release(lease)
+            self.give_back(lease)
             return
         lane.waiting.append(lease)
         self.pump(lane)
@@ -187,8 +199,7 @@ class Dispatcher:
         lease = lane.waiting.popleft()
         destination = self._directory.destination(lease)
         if destination is None or not destination.enabled or self.stopped:
-            lane.breaker.probe_lost()
-            self._recorder.release(lease)
+            self.give_back(lease)
         else:
             self._send(lane, lease, destination)
 
@@ -240,4 +251,11 @@ class _Delivery:
         self.started_at = started_at
 
     def done(self, outcome: Outcome) -> None:
-        self.dispatcher.finish(self.lane, self.lease, self.destination, self.started_at, outcome)
+        """Finish; an error in there costs this lease a delay, and nobody else anything."""
+        try:
+            self.dispatcher.finish(
+                self.lane, self.lease, self.destination, self.started_at, outcome
+            )
+        except Exception:
+            log.exception("delivery.failed", webhook_id=self.lease.webhook_id)
+            self.dispatcher.postpone(self.lease)

@@ -181,6 +181,7 @@ class Engine:
         before = await self._parts.store.retry(tenant, webhook_id, force=force, now=now)
         if before is not None and (force or before.state is not WebhookState.DELIVERED):
             self._parts.dispatcher.voided.discard(webhook_id)
+            self._parts.lanes.reopen(before.lane)
             self._parts.scheduler.wake()
         return before
 

@@ -14,7 +14,10 @@ from sureshot.delivery.batcher import Batcher
 from sureshot.domain.errors import Draining, Overloaded
 from sureshot.domain.model import Lease, NewWebhook
 from sureshot.ports import Added, AddResult, Clock, LeaseTerms, Queue, Store
+from sureshot.telemetry.logging import get_logger
 from sureshot.telemetry.metrics import Metrics
+
+log = get_logger()
 
 Answered = Callable[[AddResult | Overloaded], None]
 
@@ -104,13 +107,15 @@ class Intake:
         self._waiting_bytes += size_bytes
 
     async def _flush(self, batch: list[tuple[NewWebhook, Answered]]) -> None:
-        results = await self._commit([webhook for webhook, _answered in batch])
-        if isinstance(results, Overloaded):
-            for _webhook, answered in batch:
-                answered(results)
-        else:
-            for (_webhook, answered), result in zip(batch, results, strict=True):
+        committed = await self._commit([webhook for webhook, _answered in batch])
+        results: Sequence[AddResult | Overloaded]
+        results = [committed] * len(batch) if isinstance(committed, Overloaded) else committed
+        for (webhook, answered), result in zip(batch, results, strict=True):
+            try:
                 answered(result)
+            except Exception:
+                # One client that cannot be answered must not keep the others waiting.
+                log.exception("intake.answer_failed", webhook_id=webhook.id)
 
     async def _commit(self, webhooks: Sequence[NewWebhook]) -> list[AddResult] | Overloaded:
         now = self._clock.now()

@@ -120,6 +120,23 @@ class Lanes:
             lane.marked = None
             self._writes.add((lane.key, None))
 
+    def probe_lost(self, key: str) -> None:
+        """Let another probe through: the last one ended without telling anything."""
+        lane = self._lanes.get(key)
+        if lane is None:
+            return
+        lane.breaker.probe_lost()
+        lapsed = lane.closed_until_s <= self._clock.monotonic()
+        if lane.marked is not None and lane.marked != FULL and lapsed:
+            self.open(lane)
+
+    def reopen(self, key: str) -> None:
+        """Open the lane called *key* because somebody asked for another try."""
+        lane = self._lanes.get(key)
+        if lane is not None and key not in self._disabled:
+            lane.breaker.success(self._clock.monotonic())
+            self.open(lane)
+
     async def disable(self, key: str) -> None:
         """Close a lane until ``enable``: its endpoint is disabled."""
         self._disabled.add(key)

@@ -10,6 +10,9 @@ from sureshot.delivery.persist import persist
 from sureshot.delivery.slots import Slots
 from sureshot.domain.model import Lease
 from sureshot.ports import Clock, LeaseTerms, Queue, Store
+from sureshot.telemetry.logging import get_logger
+
+log = get_logger()
 
 BATCH = 500
 """The most leases taken in one turn, so that answering clients is never held up for long."""
@@ -46,9 +49,17 @@ class Worker:
             leases = await self._queue.take(min(free, BATCH))
             self._slots.take(leases)
             for lease in await self._with_time_left(leases):
-                self._dispatcher.deliver(lease)
+                self._deliver(lease)
             # A full queue must not keep the loop from serving everybody else.
             await asyncio.sleep(0)
+
+    def _deliver(self, lease: Lease) -> None:
+        try:
+            self._dispatcher.deliver(lease)
+        except Exception:
+            # One webhook that cannot be handled must not stop all others.
+            log.exception("worker.failed", webhook_id=lease.webhook_id)
+            self._dispatcher.postpone(lease)
 
     async def _with_time_left(self, leases: list[Lease]) -> list[Lease]:
         now = self._clock.now()
