@@ -14,6 +14,7 @@ import standardwebhooks
 from sureshot.cli.sink_server import Behaviour, SinkServer
 from sureshot.domain.signature import verify
 from sureshot.service import Service
+from tests.sender.certificates import issue, server_context
 from tests.sender.receivers import Handler, answering, receiver
 from tests.support.clock import ManualClock
 from tests.support.http import call, submit, wait_for_status
@@ -341,3 +342,40 @@ async def test_a_schedule_of_its_own_and_a_restart_in_between(tmp_path: Path) ->
             status["deliveredAt"]
         ) - datetime.fromisoformat(status["createdAt"])
     await sink.stop()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
+async def test_every_method_carries_the_payload(service: Service, method: str) -> None:
+    async with receiver(answering(OK)) as at:
+        webhook_id = await submit(
+            service.url, url=f"http://127.0.0.1:{at.port}/x", method=method, payload=[1, 2]
+        )
+        await wait_for_status(service.url, webhook_id, "delivered")
+        assert at.requests[0].startswith(f"{method} /x HTTP/1.1\r\n".encode())
+        assert at.requests[0].endswith(b"\r\n\r\n[1,2]")
+
+
+async def test_the_settings_for_tls_reach_the_sender(tmp_path: Path) -> None:
+    authority = issue(tmp_path, "test-authority", authority=True)
+    mine = issue(tmp_path, "sender", authority)
+    context = server_context(issue(tmp_path, "localhost", authority), authority)
+    changes: dict[str, Any] = {
+        "ca_file": str(authority.cert),
+        "client_cert_file": str(mine.cert),
+        "client_key_file": str(mine.key),
+    }
+    async with (
+        running_service(tmp_path, **changes) as service,
+        receiver(answering(OK), ssl=context) as at,
+    ):
+        webhook_id = await submit(service.url, url=f"https://localhost:{at.port}/")
+        await wait_for_status(service.url, webhook_id, "delivered")
+
+
+async def test_the_settings_for_a_proxy_reach_the_sender(tmp_path: Path) -> None:
+    async with receiver(answering(b"HTTP/1.1 407 Who\r\n\r\n")) as proxy:
+        changes: dict[str, Any] = {"proxy_url": f"http://127.0.0.1:{proxy.port}"}
+        async with running_service(tmp_path, **changes) as service:
+            webhook_id = await submit(service.url, url="http://127.0.0.1:9/")
+            status = await _attempts_reach(service.url, webhook_id, 1)
+            assert status["lastAttempt"]["error"] == "proxy_failed"  # type: ignore[index]

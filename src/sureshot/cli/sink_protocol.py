@@ -7,13 +7,10 @@ import contextlib
 import socket
 import struct
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 import httptools
 import msgspec
-
-if TYPE_CHECKING:
-    from sureshot.cli.sink_server import SinkServer
 
 MAX_BODY_BYTES = 64 << 20
 _LINGER_NONE = struct.pack("ii", 1, 0)
@@ -40,10 +37,30 @@ class Answer(msgspec.Struct, frozen=True, gc=False, eq=False):
     good: bool
 
 
+class Owner(Protocol):
+    """What a connection needs of the sink it belongs to."""
+
+    @property
+    def delay_s(self) -> float:
+        """How long each answer is held back, in seconds."""
+
+    def opened(self, transport: asyncio.Transport) -> None:
+        """Note a new connection."""
+
+    def closed(self, transport: asyncio.Transport) -> None:
+        """Note that a connection is gone."""
+
+    def receive(self, request: Request) -> Answer:
+        """Count a request and say how it is answered."""
+
+    def finish(self, answer: Answer, *, answered: bool) -> None:
+        """Note that an answer was given, or that it never will be."""
+
+
 class SinkProtocol(asyncio.Protocol):
     """Parses requests and answers each after the sink's delay, in order."""
 
-    def __init__(self, sink: SinkServer) -> None:
+    def __init__(self, sink: Owner) -> None:
         self._sink = sink
         self._parser = httptools.HttpRequestParser(self)
         self._open: list[Answer] = []
