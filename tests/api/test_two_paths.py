@@ -47,6 +47,7 @@ CASES: dict[str, tuple[bytes, int]] = {
     "the same key again": (submission(idempotency_key="k"), 1),
     "the key with another body": (submission(hook(payload=2), idempotency_key="k"), 1),
     "charset": (submission(Content_Type="application/json; charset=utf-8"), 1),
+    "a type that only begins like JSON": (submission(Content_Type="application/jsonx"), 1),
     "upper case type": (submission(Content_Type="Application/JSON"), 1),
     "bearer in lower case": (submission(Authorization="bearer test-api-token"), 1),
     "wrong token": (submission(Authorization="Bearer no"), 1),

@@ -388,3 +388,19 @@ async def test_a_late_success_does_not_undo_a_cancel(store: Store) -> None:
     stored = await store.get("default", lease.webhook_id)
     assert stored is not None
     assert (stored.state, stored.attempts) == (WebhookState.CANCELLED, 1)
+
+
+async def test_more_lanes_than_one_call_looks_at_are_all_served_and_then_it_sleeps(
+    store: Store,
+) -> None:
+    rows = [(webhook(lane=f"lane-{n:05}", due_at=LATER), False) for n in range(4500)]
+    await store.add(rows, terms())
+    await store.add([(webhook(lane="zzz"), False)], terms())
+    found: list[Lease] = []
+    for _ in range(10):
+        due = await store.lease_due(100, 10, NOON, terms())
+        found += due.leases
+        if due.next_due_at is None or due.next_due_at > NOON:
+            break
+    assert [lease.lane for lease in found] == ["zzz"]
+    assert due.next_due_at == LATER

@@ -342,6 +342,24 @@ async def test_a_name_is_judged_again_on_every_connection() -> None:
     await sender.close()
 
 
+async def test_lookups_of_one_name_at_the_same_time_are_one() -> None:
+    lookups = 0
+
+    async def resolve(name: str) -> list[str]:
+        nonlocal lookups
+        lookups += 1
+        await asyncio.sleep(0.1)
+        return ["127.0.0.1"]
+
+    sender = HttpSender(LOCAL, SystemClock(), LIMITS, resolve=resolve)
+    async with receiver(answering(OK)) as at:
+        url = f"http://many.example:{at.port}/"
+        outcomes = await asyncio.gather(*(send(sender, url) for _ in range(8)))
+        assert {outcome.status for outcome in outcomes} == {200}
+        assert lookups == 1
+    await sender.close()
+
+
 async def test_a_second_address_is_tried_when_the_first_refuses() -> None:
     async def resolve(name: str) -> list[str]:
         return ["127.0.0.2", "127.0.0.1"]

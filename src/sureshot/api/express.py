@@ -27,6 +27,7 @@ from sureshot.telemetry.metrics import Metrics
 ROUTE = "/api/v1/webhooks"
 _URL = ROUTE.encode()
 _REASONS = {202: b"Accepted", 409: b"Conflict", 429: b"Too Many Requests"}
+_JSON = b"application/json"
 _UNUSUAL = (b"expect", b"transfer-encoding", b"upgrade", b"content-encoding")
 
 
@@ -129,7 +130,8 @@ class ExpressProtocol(HttpToolsProtocol):
             return False
         if (
             len(headers) != len(self.headers)
-            or not headers.get(b"content-type", b"").startswith(b"application/json")
+            or not headers.get(b"content-type", b"").startswith(_JSON)
+            or headers[b"content-type"][len(_JSON) : len(_JSON) + 1] not in {b"", b";"}
             or not 0 < int(headers.get(b"content-length", b"0")) <= front.max_body_bytes
             or self.parser.get_http_version() != "1.1"
             or any(name in headers for name in _UNUSUAL)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from urllib.parse import unquote
 
@@ -33,10 +35,16 @@ class DialError(Exception):
         self.detail = detail
 
 
+LOOKUPS_AT_ONCE = 64
+
+_lookup_threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, "sureshot-dns")
+"""Many, so that names whose servers hang cannot keep all others from being looked up."""
+
+
 async def resolve_name(name: str) -> list[str]:
     """Return every address of *name*, IPv4 and IPv6, in the system's order."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    ask = functools.partial(socket.getaddrinfo, name, None, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_lookup_threads, ask)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -53,6 +61,7 @@ class Dialler:
         self._policy = policy
         self._limits = limits
         self._resolve = resolve
+        self._lookups: dict[str, asyncio.Task[list[str]]] = {}
         self._tls = client_context(egress)
         self._proxy = None if egress.proxy_url is None else _parse_proxy(egress.proxy_url)
 
@@ -86,7 +95,7 @@ class Dialler:
     async def _lookup(self, name: str) -> list[str]:
         try:
             async with asyncio.timeout(self._limits.dns_timeout_s):
-                addresses = await self._resolve(name)
+                addresses = await self._shared_lookup(name)
         except TimeoutError as error:
             raise DialError(ErrorKind.DNS_TIMEOUT, f"looking up {name} took too long") from error
         except (OSError, UnicodeError) as error:
@@ -95,21 +104,42 @@ class Dialler:
             raise DialError(ErrorKind.DNS_FAILED, f"{name} has no address")
         return addresses
 
+    async def _shared_lookup(self, name: str) -> list[str]:
+        """Join a lookup of *name* that is under way, else start one: a name costs one thread."""
+        lookup = self._lookups.get(name)
+        if lookup is None:
+            lookup = asyncio.get_running_loop().create_task(_as_list(self._resolve(name)))
+            self._lookups[name] = lookup
+            lookup.add_done_callback(functools.partial(self._lookup_ended, name))
+        return await asyncio.shield(lookup)
+
+    def _lookup_ended(self, name: str, lookup: asyncio.Task[list[str]]) -> None:
+        self._lookups.pop(name, None)
+        if not lookup.cancelled():
+            # Retrieved here too: everybody who waited may have given up.
+            lookup.exception()
+
+    def close(self) -> None:
+        """Give up the lookups under way."""
+        for lookup in list(self._lookups.values()):
+            lookup.cancel()
+
     async def _connect(self, address: str, port: int, within_s: float) -> socket.socket:
         if self._proxy is not None:
             return await self._proxy.connect(address, port, self._limits.connect_timeout_s)
         sock = await _open(address, port, within_s)
-        peer = str(sock.getpeername()[0])
-        if peer != address and ipaddress.ip_address(peer) != ipaddress.ip_address(address):
-            sock.close()
-            raise DialError(ErrorKind.ADDRESS_DENIED, f"dialled {address}, reached {peer}")
+        with _closing_on_error(sock):
+            _check_peer(sock, address)
         return sock
 
     async def _attach(self, sock: socket.socket, target: Target, protocol: P) -> None:
         loop = asyncio.get_running_loop()
         if target.scheme == "http":
-            with _closing_on_error(sock):
-                await loop.create_connection(lambda: protocol, sock=sock)
+            try:
+                with _closing_on_error(sock):
+                    await loop.create_connection(lambda: protocol, sock=sock)
+            except OSError as error:
+                raise DialError(ErrorKind.CONNECT_FAILED, str(error)) from error
             return
         name = target.host
         try:
@@ -125,6 +155,20 @@ class Dialler:
         except (OSError, ssl.SSLError) as error:
             detail = str(error) or "closed during the TLS handshake"
             raise DialError(ErrorKind.TLS_FAILED, detail) from error
+
+
+async def _as_list(addresses: Awaitable[list[str]]) -> list[str]:
+    return await addresses
+
+
+def _check_peer(sock: socket.socket, address: str) -> None:
+    """Make sure the judged address was reached, before the first byte."""
+    try:
+        peer = ipaddress.ip_address(sock.getpeername()[0])
+    except OSError as error:
+        raise DialError(ErrorKind.CONNECT_FAILED, f"{address}: {error}") from error
+    if peer != ipaddress.ip_address(address):
+        raise DialError(ErrorKind.ADDRESS_DENIED, f"dialled {address}, reached {peer}")
 
 
 class _Proxy:

@@ -12,7 +12,9 @@ from sureshot.telemetry.logging import get_logger
 
 BATCH = 500
 PER_LANE = 250
-LONGEST_SLEEP_S = 1.0
+LONGEST_SLEEP_S = 5.0
+IDLE_SHARE = 4.0
+"""A look that found nothing is followed by a rest this many times as long as it took."""
 FULL_SLEEP_S = 0.02
 
 log = get_logger()
@@ -55,6 +57,7 @@ class Scheduler:
             return 0.0
         now = self._clock.now()
         terms = LeaseTerms(self._owner, now + timedelta(seconds=self._lease_s))
+        began_s = self._clock.monotonic()
         due = await self._store.lease_due(
             min(room, BATCH), PER_LANE, now, terms, limit_bytes=room_bytes
         )
@@ -62,6 +65,8 @@ class Scheduler:
             await self._queue.publish(due.leases)
         except Overloaded:
             await self._store.release(due.leases, None)
+        if not due.leases:
+            await asyncio.sleep(IDLE_SHARE * (self._clock.monotonic() - began_s))
         return self._sleep_s(due)
 
     def _sleep_s(self, due: Due) -> float:

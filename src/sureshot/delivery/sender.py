@@ -87,6 +87,7 @@ class HttpSender:
         for connection in list(self._busy):
             connection.abort(ErrorKind.SENDER_CLOSED)
         await asyncio.gather(*dials, return_exceptions=True)
+        self._dialler.close()
         # One turn of the loop for the transports to close their sockets.
         await asyncio.sleep(0)
 

@@ -26,6 +26,8 @@ SUSPECT_AFTER = 5
 CRASHES_ALLOWED = 8
 """...and after this many it is failed with ``worker_crashed``."""
 
+_NEVER = 1 << 62
+
 ClosedLanes = dict[str, tuple[int | None, str]]
 
 
@@ -38,6 +40,7 @@ class DueQuery:
 
     def __init__(self) -> None:
         self._resume_after = ""
+        self._wake_us = _NEVER
 
     def lease_due(
         self,
@@ -57,7 +60,8 @@ class DueQuery:
         connection.execute(SQL["void_expired"], (now_us,))
         leases: list[Lease] = []
         size = 0
-        wake_us = _next_lease_end(connection)
+        # A walk over many lanes takes several calls; the time to wake is that of all of them.
+        wake_us = self._wake_us if self._resume_after else _next_lease_end(connection)
         for lane, due_us in self._waiting_lanes(connection):
             opens_us = _opens_us(closed, lane, now_us)
             if opens_us is None:
@@ -77,6 +81,7 @@ class DueQuery:
                 if lane in closed:
                     ready_us = max(ready_us, _close_for_probe(connection, closed, lane, terms))
             wake_us = min(wake_us, ready_us)
+        self._wake_us = wake_us
         if self._resume_after:
             wake_us = now_us
         return Due(leases, None if wake_us == _NEVER else from_us(max(wake_us, now_us)))
@@ -90,9 +95,6 @@ class DueQuery:
             yield found[0], found[1]
             after = found[0]
         self._resume_after = after
-
-
-_NEVER = 1 << 62
 
 
 def _next_lease_end(connection: apsw.Connection) -> int:
