@@ -25,7 +25,7 @@ summary code{overflow-wrap:anywhere}summary span{color:var(--soft);font-size:.92
 .in{padding:0 .8rem .8rem}pre{background:var(--bg);border:1px solid var(--line);padding:.7rem;
 border-radius:.4rem;overflow-x:auto;margin:.4rem 0}table{border-collapse:collapse;width:100%;
 font-size:.9rem}td{border-top:1px solid var(--line);padding:.3rem .5rem .3rem 0;vertical-align:top}
-td:first-child{white-space:nowrap}small{color:var(--soft)}
+td:first-child{white-space:nowrap;width:11rem}small{color:var(--soft)}
 """
 
 _GROUPS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 
 from sureshot.delivery.backlog import Backlog
 from sureshot.delivery.directory import Directory
@@ -25,40 +26,24 @@ log = get_logger()
 VOIDED_REMEMBERED = 100_000
 
 
+@dataclass(frozen=True, slots=True)
 class Parts:
     """The pieces an engine runs, built by the composition root."""
 
-    def __init__(
-        self,
-        store: Store,
-        queue: Queue,
-        sender: Sender,
-        clock: Clock,
-        directory: Directory,
-        lanes: Lanes,
-        slots: Slots,
-        backlog: Backlog,
-        recorder: Recorder,
-        dispatcher: Dispatcher,
-        worker: Worker,
-        scheduler: Scheduler,
-        intake: Intake,
-        housekeeper: Housekeeper,
-    ) -> None:
-        self.store = store
-        self.queue = queue
-        self.sender = sender
-        self.clock = clock
-        self.directory = directory
-        self.lanes = lanes
-        self.slots = slots
-        self.backlog = backlog
-        self.recorder = recorder
-        self.dispatcher = dispatcher
-        self.worker = worker
-        self.scheduler = scheduler
-        self.intake = intake
-        self.housekeeper = housekeeper
+    store: Store
+    queue: Queue
+    sender: Sender
+    clock: Clock
+    directory: Directory
+    lanes: Lanes
+    slots: Slots
+    backlog: Backlog
+    recorder: Recorder
+    dispatcher: Dispatcher
+    worker: Worker
+    scheduler: Scheduler
+    intake: Intake
+    housekeeper: Housekeeper
 
 
 class Engine:
