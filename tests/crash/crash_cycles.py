@@ -127,9 +127,9 @@ async def _recorded(victim: Victim) -> set[str]:
 
 
 async def run_cycles(
-    folder: Path, port: int, cycles: int, seed: int
+    folder: Path, port: int, cycles: int, seed: int, how: signal.Signals = signal.SIGKILL
 ) -> tuple[Ledger, set[str], str]:
-    """Kill the service *cycles* times; return ledger, recorded ids and integrity verdict."""
+    """End the service *cycles* times; return ledger, recorded ids and integrity verdict."""
     rng, ledger = random.Random(seed), Ledger()
     sink = SinkServer(on_receipt=ledger.receive)
     target = f"http://127.0.0.1:{await sink.start()}/"
@@ -138,7 +138,7 @@ async def run_cycles(
         await victim.start()
         load = asyncio.create_task(_load(victim.url, target, ledger))
         await asyncio.sleep(rng.uniform(0.05, 0.6 if cycles <= 20 else 2.0))
-        await victim.kill()
+        await victim.kill(how)
         await load
         ledger.cycles += 1
         if sys.stdout.isatty():
