@@ -125,7 +125,7 @@ class Settings:
     backlog_limit: int = _knob(1_000_000, "webhooks stored and not final; then 503", low=1)
     drain_s: float = _knob(20.0, "time to finish when told to stop", unit="s", low=0, high=3600)
     metrics_port: int | None = _knob(
-        None, "port for health and metrics of a role without an API", low=1, high=65535
+        None, "a second port with health and metrics alone", low=1, high=65535
     )
     max_body_bytes: int = _knob(MIB, "largest submission", unit="bytes", low=1, high=64 * MIB)
     max_batch_bytes: int = _knob(16 * MIB, "largest batch", unit="bytes", low=1, high=256 * MIB)

@@ -6,26 +6,22 @@ The only file that names an adapter.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
 import os
 import random
 import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import msgspec
-import uvicorn
 import uvloop
 
-from sureshot.api.app import create_app
+from sureshot.api.app import create_app, create_health_app
 from sureshot.api.auth import AccessList
 from sureshot.api.context import ApiContext
-from sureshot.api.express import ExpressProtocol, Front, sweep_connections
+from sureshot.api.express import Front
 from sureshot.api.submission import Submitter
 from sureshot.clock import SystemClock
 from sureshot.config import Settings
@@ -58,6 +54,7 @@ from sureshot.first_start import (
     ensure_tenant,
     ensure_tokens,
 )
+from sureshot.http_server import HttpServer, listen
 from sureshot.ports import Clock
 from sureshot.queue.memory import MemoryQueue
 from sureshot.store.sealing import Sealer
@@ -66,7 +63,6 @@ from sureshot.telemetry.logging import configure_logging, get_logger
 from sureshot.telemetry.metrics import Metrics
 
 API_SCOPES = frozenset({Scope.SUBMIT, Scope.READ, Scope.MANAGE})
-KEEP_ALIVE_S = 65
 
 log = get_logger()
 
@@ -84,14 +80,6 @@ class Started(msgspec.Struct, frozen=True):
     seconds: float
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the drain is ours."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 class Service:
     """One process of the embedded profile: API, worker and scheduler together."""
 
@@ -103,7 +91,7 @@ class Service:
         self.owner = f"p_{secrets.token_hex(6)}"
         self.tokens = Tokens("", "", frozenset())
         self.url = ""
-        self._server: _Server | None = None
+        self._metrics_http: HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -114,8 +102,13 @@ class Service:
         settings = self.settings
         path = _sqlite_path(settings)
         self.store = SqliteStore(path, Sealer(ensure_secret_key(settings, secrets.token_bytes)))
-        listener = _listen(settings.host, settings.port)
+        listener = listen(settings.host, settings.port, "--port or SURESHOT_PORT")
+        metrics_listener = None
         try:
+            if settings.metrics_port is not None:
+                metrics_listener = listen(
+                    settings.host, settings.metrics_port, "SURESHOT_METRICS_PORT"
+                )
             self.tokens = ensure_tokens(settings, secrets.token_bytes)
             await self.store.open(self.clock.now(), self.owner)
             await ensure_tenant(self.store, secrets.token_bytes)
@@ -123,19 +116,19 @@ class Service:
             await self.engine.start()
         except BaseException:
             listener.close()
+            if metrics_listener is not None:
+                metrics_listener.close()
             await self.store.close()
             raise
-        await self._listen(listener)
+        await self._listen(listener, metrics_listener)
 
     async def stop(self) -> None:
         """Stop accepting, finish or release what is in flight, close everything."""
-        if self._server is not None:
-            self._server.should_exit = True
-            await self._tasks[0]
+        await self.http.stop()
         await self.engine.drain(self.settings.drain_s)
-        for task in self._tasks:
-            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._metrics_http is not None:
+            await self._metrics_http.stop()
         await self.store.close()
 
     # -- building -----------------------------------------------------------
@@ -205,7 +198,9 @@ class Service:
 
     # -- listening ----------------------------------------------------------
 
-    async def _listen(self, listener: socket.socket) -> None:
+    async def _listen(
+        self, listener: socket.socket, metrics_listener: socket.socket | None
+    ) -> None:
         settings = self.settings
         ids = IdSource(secrets.randbits)
         latest = await self.store.latest_id()
@@ -224,22 +219,13 @@ class Service:
             access, Submitter(context), self.intake, self.metrics,
             settings.max_body_bytes, settings.express,
         )  # fmt: skip
-        config = uvicorn.Config(
-            create_app(context),
-            http=cast(type[asyncio.Protocol], functools.partial(ExpressProtocol, front=front)),
-            ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=5,
-        )  # fmt: skip
-        self._server = server = _Server(config)
-        host, port = listener.getsockname()[:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        loop = asyncio.get_running_loop()
-        self._tasks = [
-            loop.create_task(server.serve(sockets=[listener])),
-            loop.create_task(sweep_connections(server.server_state, loop.time)),
-        ]
-        while not server.started and not self._tasks[0].done():  # noqa: ASYNC110 - uvicorn's flag
-            await asyncio.sleep(0.005)
+        self.http = HttpServer(create_app(context), front, listener)
+        self.url = await self.http.start()
+        if metrics_listener is not None:
+            # The express path stays on the API's port: this one knows no token.
+            health = msgspec.structs.replace(front, enabled=False)
+            self._metrics_http = HttpServer(create_health_app(context), health, metrics_listener)
+            await self._metrics_http.start()
 
 
 def _sqlite_path(settings: Settings) -> Path:
@@ -263,19 +249,6 @@ def _egress(settings: Settings) -> Egress:
         settings.client_cert_file,
         settings.client_key_file,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {error.strerror}; "
-            "choose another with --port or SURESHOT_PORT"
-        ) from error
-    listener.setblocking(False)
-    return listener
 
 
 def serve(loaded: LoadedSettings, announce: Callable[[Started], None]) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from sureshot.cli.sink_server import Behaviour, SinkServer
 from sureshot.service import Service
 from tests.support.http import admin, build, call, exchange, submit, wait_for_status
-from tests.support.service import ADMIN_TOKEN
+from tests.support.service import ADMIN_TOKEN, running_service
 
 W = "/api/v1/webhooks"
 E = "/api/v1/endpoints"
@@ -265,3 +267,16 @@ async def test_a_failure_is_explained_in_words(url: str, behaviour: Behaviour) -
     assert wanted in explained["explanation"]
     assert "9 of 10 attempts" in explained["explanation"]
     await sink.stop()
+
+
+async def test_the_metrics_port_serves_health_and_metrics_and_nothing_else(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with running_service(tmp_path, metrics_port=port):
+        url = f"http://127.0.0.1:{port}"
+        assert (await call(url, "GET", "/readyz", token=None)).status == 200
+        metrics = await call(url, "GET", "/metrics", token=None)
+        assert b"sureshot_backlog" in metrics.body
+        refused = await call(url, "POST", W, {"url": "http://127.0.0.1:9/", "payload": 1})
+        assert (refused.status, refused.json["type"]) == (404, "/problems/not-found")

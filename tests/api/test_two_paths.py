@@ -139,9 +139,8 @@ async def test_an_idle_connection_is_closed_in_the_end(tmp_path: Path) -> None:
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(submission())
         await reader.readline()
-        assert service._server is not None
-        for connection in service._server.server_state.connections:
-            connection.sweep(asyncio.get_running_loop().time() + 3600)  # type: ignore[union-attr]
+        for connection in service.http.connections:
+            connection.sweep(asyncio.get_running_loop().time() + 3600)
         await asyncio.wait_for(reader.read(), 5)
         assert reader.at_eof()
         writer.close()

@@ -26,7 +26,7 @@ App = falcon.asgi.App[Request, Response]
 
 def create_app(context: ApiContext) -> App:
     """Return the application that serves every route."""
-    app: App = falcon.asgi.App(middleware=[_CountRequests(context)])
+    app = _bare_app(context)
     resources = {
         "webhooks": Webhooks(context),
         "webhook": OneWebhook(context),
@@ -36,16 +36,33 @@ def create_app(context: ApiContext) -> App:
         "admin": Admin(context),
         "health": Health(context),
     }
-    for route in ROUTES:
-        app.add_route(route.path, resources[route.resource], suffix=route.suffix)
+    _add_routes(app, resources)
     document = openapi_document()
     app.add_route("/openapi.json", _Page(msgspec.json.encode(document), "application/json"))
     app.add_route("/docs", _Page(docs_page(document).encode(), "text/html; charset=utf-8"))
+    return app
+
+
+def create_health_app(context: ApiContext) -> App:
+    """Return the application of the metrics port: health and metrics, nothing else."""
+    app = _bare_app(context)
+    _add_routes(app, {"health": Health(context)})
+    return app
+
+
+def _bare_app(context: ApiContext) -> App:
+    app: App = falcon.asgi.App(middleware=[_CountRequests(context)])
     app.add_error_handler(SureshotError, _answer_problem)
     app.add_error_handler(falcon.HTTPError, _answer_falcons)
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.auto_parse_qs_csv = False
     return app
+
+
+def _add_routes(app: App, resources: dict[str, Any]) -> None:
+    for route in ROUTES:
+        if route.resource in resources:
+            app.add_route(route.path, resources[route.resource], suffix=route.suffix)
 
 
 class _Page:

@@ -271,10 +271,11 @@ def _problem_head(
     )
 
 
-async def sweep_connections(state: ServerState, now_s: Callable[[], float]) -> None:
+async def sweep_connections(
+    connections: Callable[[], list[ExpressProtocol]], now_s: Callable[[], float]
+) -> None:
     """Once a second, close connections that idle or dawdle; runs until cancelled."""
     while True:
         await asyncio.sleep(1.0)
-        for connection in list(state.connections):
-            if isinstance(connection, ExpressProtocol):
-                connection.sweep(now_s())
+        for connection in connections():
+            connection.sweep(now_s())
