@@ -22,7 +22,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 run: $(STAMP) ## serve on 127.0.0.1:8080 with SQLite under data/; may deliver to this machine
 	@SURESHOT_ALLOWED_NETWORKS=$${SURESHOT_ALLOWED_NETWORKS-127.0.0.0/8,::1/128} exec $(BIN)/sureshot serve
 
-test: $(STAMP) ## run every test (about four minutes)
+test: $(STAMP) ## run every test (about three minutes)
 	@$(BIN)/python -m pytest
 
 check: $(STAMP) ## format, lint, types, imports

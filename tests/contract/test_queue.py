@@ -10,8 +10,7 @@ from sureshot.domain.errors import Overloaded
 from sureshot.domain.model import Lease
 from sureshot.ports import Queue
 from sureshot.queue.memory import MemoryQueue
-from sureshot.store.sqlite_rows import newborn_lease
-from tests.support.builders import terms, webhook
+from tests.support.builders import lease
 
 
 @pytest.fixture(params=["memory"])
@@ -22,7 +21,7 @@ async def queue(request: pytest.FixtureRequest) -> Queue:
 
 
 def _lease(size: int = 10) -> Lease:
-    return newborn_lease(webhook(payload=b"x" * size), terms())
+    return lease(payload=b"x" * size)
 
 
 async def test_leases_come_out_in_the_order_they_went_in(queue: Queue) -> None:
@@ -59,9 +58,9 @@ async def test_taking_waits_for_the_first_lease(queue: Queue) -> None:
     taker = asyncio.create_task(queue.take(5))
     await asyncio.sleep(0.02)
     assert not taker.done()
-    lease = _lease()
-    await queue.publish([lease])
-    assert await asyncio.wait_for(taker, 1) == [lease]
+    one = _lease()
+    await queue.publish([one])
+    assert await asyncio.wait_for(taker, 1) == [one]
 
 
 async def test_a_taker_that_gives_up_loses_nothing(queue: Queue) -> None:
@@ -69,9 +68,9 @@ async def test_a_taker_that_gives_up_loses_nothing(queue: Queue) -> None:
     await asyncio.sleep(0.01)
     taker.cancel()
     await asyncio.gather(taker, return_exceptions=True)
-    lease = _lease()
-    await queue.publish([lease])
-    assert await queue.take(5) == [lease]
+    one = _lease()
+    await queue.publish([one])
+    assert await queue.take(5) == [one]
 
 
 async def test_two_takers_share_without_doubling(queue: Queue) -> None:

@@ -62,6 +62,27 @@ def terms(owner: str = "p_1", *, now: datetime = NOON, lasts_s: float = 60.0) ->
     return LeaseTerms(owner, now + timedelta(seconds=lasts_s))
 
 
+def lease(**changes: Any) -> Lease:
+    """Return the first lease of a webhook to an unregistered url."""
+    new = webhook()
+    made = Lease(
+        webhook_id=new.id,
+        token=1,
+        attempt_number=1,
+        schedule_step=1,
+        expires_at=NOON + timedelta(seconds=60),
+        tenant=new.tenant,
+        lane=new.lane,
+        endpoint_id=None,
+        url=new.url,
+        method=new.method,
+        headers=(),
+        payload=new.payload,
+        created_at=new.created_at,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
 def delivered(
     lease: Lease, *, at: datetime = NOON, status: int = 200, body: bytes = b"ok"
 ) -> Result:
