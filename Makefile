@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench crash lock clean
+.PHONY: help run test check format bench bench-cluster crash chaos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,13 +38,19 @@ format: $(STAMP) ## format the code
 bench: $(STAMP) ## measure CPU per webhook, rate and latency (about five minutes, quiet machine)
 	@$(BIN)/python -m benchmarks
 
+bench-cluster: $(STAMP) ## the same with PostgreSQL and RabbitMQ, roles apart (about ten minutes)
+	@$(BIN)/python -m benchmarks.cluster
+
+chaos: $(STAMP) ## kill processes, broker and database under load; FAULTS=200
+	@$(BIN)/python -m tests.cluster.chaos --faults $(or $(FAULTS),100)
+
 crash: $(STAMP) ## kill -9 under load and count what is lost; CYCLES=1000
 	@$(BIN)/python -m tests.crash.crash_cycles --cycles $(or $(CYCLES),100)
 
 lock: $(STAMP) ## resolve the dependencies anew
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements/runtime.txt
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --extra lab --group dev -c requirements/runtime.txt -o requirements/dev.txt
 
 clean: ## remove what the other targets made, except data/
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

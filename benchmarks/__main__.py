@@ -38,7 +38,7 @@ def main() -> int:
         return 3
     chosen = (arguments.only,) if arguments.only else ("throughput", "latency", "holding", "idle")
     console = Console(width=None if sys.stdout.isatty() else 120)
-    results: dict[str, object] = {"machine": _machine()}
+    results: dict[str, object] = {"machine": machine()}
     gates: list[tuple[str, str, str, bool]] = []
     if "throughput" in chosen:
         results["throughput"] = _throughput(arguments.runs, arguments.seconds, console, gates)
@@ -48,7 +48,7 @@ def main() -> int:
         results["holding"] = _holding(gates)
     if "idle" in chosen:
         results["idle"] = _idle(gates)
-    _print_gates(console, gates)
+    print_gates(console, gates)
     results["gates"] = [
         dict(zip(("what", "measured", "limit", "met"), g, strict=True)) for g in gates
     ]
@@ -116,14 +116,16 @@ def _idle(gates: list) -> holding.Idle:
     return found
 
 
-def _print_gates(console: Console, gates: list) -> None:
+def print_gates(console: Console, gates: list) -> None:
+    """Print each figure beside its limit."""
     table = Table("figure", "measured", "limit", "", box=None)
     for what, measured, limit, met in gates:
         table.add_row(what, measured, limit, "met" if met else "MISSED")
     console.print(table)
 
 
-def _machine() -> dict[str, object]:
+def machine() -> dict[str, object]:
+    """Return what the figures were measured on."""
     model = next(
         (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
          if line.startswith("model name")), "unknown",

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from benchmarks.processes import cpu_s, service
+from benchmarks.processes import Deploy, cpu_s, service
 from sureshot.cli.sink_server import Receipt, SinkServer
 
 CONNECTIONS = 64
@@ -33,16 +33,17 @@ class Latency(msgspec.Struct):
     service_cpu_us: float
 
 
-def measure(rate_per_s: int = 1000, seconds: int = 20) -> Latency:
+def measure(rate_per_s: int = 1000, seconds: int = 20, deploy: Deploy = service) -> Latency:
     """Run once and return the figures."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as name,
-        service(Path(name)) as (port, pid),
+        deploy(Path(name)) as deployment,
     ):
-        cpu = cpu_s([pid])
-        figures = uvloop.run(_open_loop(port, rate_per_s, seconds))
-        spent = cpu_s([pid]) - cpu
-        within = _queue_within_10_ms(port)
+        pids = deployment.service
+        cpu = cpu_s(pids)
+        figures = uvloop.run(_open_loop(deployment.port, rate_per_s, seconds))
+        spent = cpu_s(pids) - cpu
+        within = _queue_within_10_ms(deployment.worker_port)
     submissions, receipts = figures
     return Latency(
         rate_per_s, seconds, len(submissions), len(receipts),

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NamedTuple
+
+import aiormq
+import asyncpg
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 HOW_TO_GET = "install it with your distribution's packages, for example: apt-get install {name}"
@@ -40,7 +48,10 @@ def cpu_s(pids: list[int]) -> float:
     """Return user and system time of whole processes, all threads, in seconds."""
     total = 0
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:
+            continue
         total += int(fields[11]) + int(fields[12])
     return total / TICKS_PER_S
 
@@ -113,18 +124,114 @@ http {{
         yield port, children(pid)
 
 
+ENVIRONMENT = {
+    "SURESHOT_ALLOWED_NETWORKS": "127.0.0.0/8",
+    "SURESHOT_API_TOKEN": "bench-token",
+    "SURESHOT_ADMIN_TOKEN": "bench-admin-token",
+    "SURESHOT_SECRET_KEY": base64.b64encode(b"k" * 32).decode(),
+    "SURESHOT_LOG_LEVEL": "warning",
+}
+
+
+class Deployment(NamedTuple):
+    """A running service: where its API and a worker's metrics are, its processes, what it needs."""
+
+    port: int
+    service: list[int]
+    backing: tuple[str, ...] = ()
+    worker_port: int = 0
+    database_url: str = ""
+
+    def backing_pids(self) -> list[int]:
+        """Return the database's and the broker's processes as they are now."""
+        return [pid for name in self.backing for pid in processes_named(name)]
+
+
+Deploy = Callable[..., AbstractContextManager[Deployment]]
+
+
+def _environment(settings: dict[str, str]) -> dict[str, str]:
+    return ENVIRONMENT | {f"SURESHOT_{name.upper()}": value for name, value in settings.items()}
+
+
 @contextlib.contextmanager
-def service(folder: Path, **settings: str) -> Iterator[tuple[int, int]]:
-    """Run the service in *folder*; yields its port and process id."""
+def service(folder: Path, **settings: str) -> Iterator[Deployment]:
+    """Run the service as one process in *folder*."""
     port = free_port()
-    env = {
-        "SURESHOT_ALLOWED_NETWORKS": "127.0.0.0/8",
-        "SURESHOT_API_TOKEN": "bench-token",
-        "SURESHOT_ADMIN_TOKEN": "bench-admin-token",
-        "SURESHOT_LOG_LEVEL": "warning",
-        **{f"SURESHOT_{name.upper()}": value for name, value in settings.items()},
-    }
     command = [sys.executable, "-m", "sureshot", "serve", "--port", str(port)]
-    with running(command, folder, env) as pid:
+    with running(command, folder, _environment(settings)) as pid:
         wait_for_port(port)
-        yield port, pid
+        yield Deployment(port, [pid], worker_port=port)
+
+
+@contextlib.contextmanager
+def replica(folder: Path, **settings: str) -> Iterator[Deployment]:
+    """Run one process with every role on a fresh PostgreSQL database, queue in memory."""
+    with fresh_database() as url, service(folder, database_url=url, **settings) as made:
+        yield made._replace(backing=("postgres",), database_url=url)
+
+
+@contextlib.contextmanager
+def cluster(folder: Path, workers: int = 1, **settings: str) -> Iterator[Deployment]:
+    """Run API, workers and scheduler as processes on fresh PostgreSQL and RabbitMQ."""
+    with contextlib.ExitStack() as stack:
+        settings["database_url"] = stack.enter_context(fresh_database())
+        settings["queue_url"] = os.environ.get("BENCH_AMQP_URL", AMQP_URL)
+        settings["queue_name"] = f"bench-{secrets.token_hex(4)}"
+        stack.callback(delete_queue, settings["queue_url"], settings["queue_name"])
+        ports, pids = [], []
+        for role in ["api", "scheduler", *["worker"] * workers]:
+            ports.append(free_port())
+            command = [sys.executable, "-m", "sureshot", "serve", "--role", role, "--port",
+                       str(ports[-1])]  # fmt: skip
+            pids.append(stack.enter_context(running(command, folder, _environment(settings))))
+            wait_for_port(ports[-1])
+        yield Deployment(
+            ports[0], pids, ("postgres", "beam.smp"), ports[-1], settings["database_url"]
+        )
+
+
+POSTGRES_URL = "postgresql://postgres@127.0.0.1:5432/postgres"
+AMQP_URL = "amqp://guest:guest@127.0.0.1:5672/"
+
+
+@contextlib.contextmanager
+def fresh_database() -> Iterator[str]:
+    """Create an empty database and drop it at the end; yields its url."""
+    server = os.environ.get("BENCH_POSTGRES_URL", POSTGRES_URL)
+    name = f"sureshot_bench_{secrets.token_hex(4)}"
+
+    async def execute(statement: str) -> None:
+        connection = await asyncpg.connect(server)
+        await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(execute(f"CREATE DATABASE {name}"))
+    try:
+        yield f"{server.rpartition('/')[0]}/{name}"
+    finally:
+        asyncio.run(execute(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def delete_queue(url: str, name: str) -> None:
+    """Delete a benchmark's queues."""
+
+    async def delete() -> None:
+        connection = await aiormq.connect(url)
+        channel = await connection.channel()
+        for queue in (name, f"{name}.dead-letter"):
+            await channel.queue_delete(queue)
+        await connection.close()
+
+    asyncio.run(delete())
+
+
+def processes_named(name: str) -> list[int]:
+    """Return the ids of all processes of that name."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if (entry / "comm").read_text().strip() == name:
+                    found.append(int(entry.name))
+    return found

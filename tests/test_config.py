@@ -105,7 +105,7 @@ def test_a_broken_file_is_an_error_that_names_it_and_the_place(tmp_path: Path) -
         ("EXPRESS", "maybe", "'maybe': must be true or false"),
         ("LOG_LEVEL", "loud", "loud: must be one of debug, info, warning, error"),
         ("LOG_FORMAT", "xml", "must be one of auto, console, json"),
-        ("QUEUE_URL", "amqp://u:hidden@broker/", "must be one of memory://"),
+        ("QUEUE_URL", "redis://u:hidden@broker/", "must be memory:// or amqp://"),
         ("DATABASE_URL", "sqlite:///", "must be sqlite:///path/to/file.db"),
         ("DATABASE_URL", "mysql://u:hidden@db/x", "must be sqlite:///path/to/file.db"),
         ("HOST", "", "must not be empty"),

@@ -42,8 +42,14 @@ def _knob(default: Any, meaning: str, **details: Any) -> Any:
 
 
 def _check_database(url: str) -> None:
-    if not url.startswith("sqlite:///") or url.endswith("/"):
-        raise ValueError("must be sqlite:///path/to/file.db; this version stores in SQLite")
+    file = url.startswith("sqlite:///") and not url.endswith("/")
+    if not file and not re.match(r"postgres(ql)?://", url):
+        raise ValueError("must be sqlite:///path/to/file.db or postgresql://user@host/database")
+
+
+def _check_queue(url: str) -> None:
+    if url != "memory://" and not re.match(r"amqps?://[^/]", url):
+        raise ValueError("must be memory:// or amqp://user:password@host:5672/")
 
 
 def _check_filled(text: str) -> None:
@@ -76,10 +82,15 @@ class Settings:
 
     database_url: str = _knob(
         "sqlite:///data/sureshot.db",
-        "where webhooks are stored; sqlite:///path/to/file.db",
+        "where webhooks are stored; sqlite:///path/to/file.db or postgresql://user@host/database",
         check=_check_database,
     )
-    queue_url: str = _knob("memory://", "what carries leases to workers", choices=("memory://",))
+    database_pool: int = _knob(8, "PostgreSQL connections of a process, at most", low=2, high=100)
+    migrate: bool = _knob(True, "migrate the PostgreSQL schema at the start")
+    queue_url: str = _knob(
+        "memory://", "what carries leases to workers; memory:// or amqp://...", check=_check_queue
+    )
+    queue_name: str = _knob("webhook-queue", "the broker's queue", check=_check_filled)
     host: str = _knob("127.0.0.1", "address to listen on", check=_check_filled)
     port: int = _knob(8080, "port to listen on; 0 picks a free one", low=0, high=65535)
     api_token: str | None = _knob(
@@ -97,6 +108,12 @@ class Settings:
     secret_key: str | None = _knob(
         None,
         "base64 of 32 bytes that encrypt endpoint secrets at rest",
+        secret=True,
+        check=_check_secret_key,
+    )
+    previous_secret_key: str | None = _knob(
+        None,
+        "the key before, while `sureshot secrets reencrypt` has not run yet",
         secret=True,
         check=_check_secret_key,
     )
@@ -123,6 +140,9 @@ class Settings:
     intake_limit: int = _knob(10_000, "submissions waiting for their commit", low=1)
     intake_bytes: int = _knob(64 * MIB, "payload waiting for its commit", unit="bytes", low=1)
     backlog_limit: int = _knob(1_000_000, "webhooks stored and not final; then 503", low=1)
+    endpoint_limit: int = _knob(
+        100_000, "endpoints of all tenants, kept in every process's memory", low=1
+    )
     drain_s: float = _knob(20.0, "time to finish when told to stop", unit="s", low=0, high=3600)
     metrics_port: int | None = _knob(
         None, "a second port with health and metrics alone", low=1, high=65535
@@ -131,6 +151,13 @@ class Settings:
     max_batch_bytes: int = _knob(16 * MIB, "largest batch", unit="bytes", low=1, high=256 * MIB)
     retention_days: float = _knob(
         30.0, "finished webhooks are kept this long", unit="days", low=0, high=3650
+    )
+    disable_after_days: float = _knob(
+        5.0,
+        "an endpoint that only failed for so long is disabled; 0: never",
+        unit="days",
+        low=0,
+        high=365,
     )
     rotation_overlap_s: float = _knob(
         86400.0, "a rotated secret still signs this long", unit="s", low=0, high=LONGEST_WAIT_S
@@ -170,8 +197,15 @@ class Settings:
             )
 
     @property
+    def embedded(self) -> bool:
+        """Whether one process owns everything: SQLite."""
+        return self.database_url.startswith("sqlite:")
+
+    @property
     def data_dir(self) -> Path:
-        """The folder of the SQLite file, where generated tokens are kept too."""
+        """The folder of the SQLite file, where generated tokens are kept too, else ``data``."""
+        if not self.embedded:
+            return Path("data")
         return Path(self.database_url.removeprefix("sqlite:///")).parent
 
     def __repr__(self) -> str:

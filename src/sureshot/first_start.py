@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-from sureshot.api.auth import new_token_text
+from sureshot.api.auth import FIRST_TOKEN_PREFIX, new_token_text
 from sureshot.config import Settings
 from sureshot.domain.errors import ConfigurationError
-from sureshot.domain.model import Secret, Tenant
+from sureshot.domain.model import DEFAULT_TENANT, Scope, Secret, Tenant, Token
 from sureshot.domain.secret_key import generate_secret
 from sureshot.ports import Store
 
-DEFAULT_TENANT = "default"
+API_SCOPES = frozenset({Scope.SUBMIT, Scope.READ, Scope.MANAGE})
 TOKENS_FILE = "tokens.env"
 SECRET_KEY_FILE = "secret.key"  # noqa: S105 - a file's name
 
@@ -59,6 +61,27 @@ def ensure_tokens(settings: Settings, random_bytes: RandomBytes) -> Tokens:
     )
 
 
+async def ensure_stored_tokens(
+    settings: Settings, store: Store, now: datetime, random_bytes: RandomBytes
+) -> Tokens:
+    """Return the tokens of a deployment of many processes.
+
+    Those of the settings count; else, when the store knows none at all, new ones
+    are made, stored for everybody (their digests) and kept in ``tokens.env``.
+    """
+    if settings.api_token is not None or settings.admin_token is not None or await store.tokens():
+        return Tokens(settings.api_token or "", settings.admin_token or "", frozenset())
+    tokens = ensure_tokens(settings, random_bytes)
+    for text, scopes, name in (
+        (tokens.api, API_SCOPES, "api"),
+        (tokens.admin, frozenset(Scope), "admin"),
+    ):
+        digest = hashlib.sha256(text.encode()).digest()
+        token_id = FIRST_TOKEN_PREFIX + random_bytes(8).hex()
+        await store.put_token(Token(token_id, digest, DEFAULT_TENANT, scopes, name, now))
+    return tokens
+
+
 def read_tokens(path: Path) -> dict[str, str]:
     """Return the ``NAME=value`` lines of *path*; none when it does not exist."""
     try:
@@ -93,6 +116,11 @@ def ensure_secret_key(settings: Settings, random_bytes: RandomBytes) -> bytes:
     """
     path = settings.data_dir / SECRET_KEY_FILE
     text = settings.secret_key
+    if text is None and not settings.embedded:
+        raise ConfigurationError(
+            "SURESHOT_SECRET_KEY is needed with PostgreSQL: every process must encrypt endpoint "
+            "secrets with the same key; `openssl rand -base64 32` makes one"
+        )
     try:
         if text is None and path.exists():
             text = path.read_text(encoding="ascii")

@@ -16,6 +16,8 @@ from sureshot.api.express import ExpressProtocol, Front, sweep_connections
 from sureshot.domain.errors import ConfigurationError
 
 KEEP_ALIVE_S = 65
+LINGER_S = 2.0
+"""How long a stopping server waits for the next request of an idle connection."""
 FINISH_S = 5
 """How long requests under way may take to be answered when the server stops."""
 
@@ -72,7 +74,19 @@ class HttpServer:
         return url
 
     async def stop(self) -> None:
-        """Stop accepting and answer what is under way."""
+        """Stop accepting; answer what is under way and what still comes on open connections.
+
+        Each connection is told to close with its next answer. One that stays
+        idle for a while is closed without.
+        """
+        for server in self._server.servers:
+            server.close()
+        for connection in self.connections:
+            connection.end_soon()
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + LINGER_S
+        while self.connections and loop.time() < until_s:  # noqa: ASYNC110 - many to watch
+            await asyncio.sleep(0.02)
         self._server.should_exit = True
         serving, sweeping = self._tasks
         await serving

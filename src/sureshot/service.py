@@ -1,7 +1,4 @@
-"""The composition root: settings become adapters, adapters become a running service.
-
-The only file that names an adapter.
-"""
+"""The composition root: settings and a role become a running process."""
 
 from __future__ import annotations
 
@@ -18,19 +15,22 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from sureshot.adapters import make_clock, make_queue, make_store
 from sureshot.api.app import create_app, create_health_app
 from sureshot.api.auth import AccessList
 from sureshot.api.context import ApiContext
 from sureshot.api.express import Front
 from sureshot.api.submission import Submitter
-from sureshot.clock import SystemClock
 from sureshot.config import Settings
 from sureshot.config_sources import LoadedSettings
 from sureshot.delivery.backlog import Backlog
+from sureshot.delivery.change_feed import ChangeFeed
 from sureshot.delivery.destination import Defaults
 from sureshot.delivery.directory import Directory
 from sureshot.delivery.dispatcher import Dispatcher
 from sureshot.delivery.engine import Engine, Parts
+from sureshot.delivery.failing import FailingEndpoints
+from sureshot.delivery.heartbeat import Heartbeat
 from sureshot.delivery.housekeeper import Housekeeper
 from sureshot.delivery.intake import Intake, IntakeLimits
 from sureshot.delivery.lanes import Lanes
@@ -43,26 +43,20 @@ from sureshot.delivery.tls import Egress
 from sureshot.delivery.worker import Worker
 from sureshot.descriptors import raise_descriptor_limit
 from sureshot.domain.address import AddressPolicy
-from sureshot.domain.errors import ConfigurationError
 from sureshot.domain.ids import IdSource, parse_id
-from sureshot.domain.model import Scope
+from sureshot.domain.model import DEFAULT_TENANT, Scope
 from sureshot.domain.retry import RetryPolicy
 from sureshot.first_start import (
-    DEFAULT_TENANT,
+    API_SCOPES,
     Tokens,
-    ensure_secret_key,
+    ensure_stored_tokens,
     ensure_tenant,
     ensure_tokens,
 )
 from sureshot.http_server import HttpServer, listen
-from sureshot.ports import Clock
-from sureshot.queue.memory import MemoryQueue
-from sureshot.store.sealing import Sealer
-from sureshot.store.sqlite import SqliteStore
+from sureshot.ports import Change, ChangeKind, Clock
 from sureshot.telemetry.logging import configure_logging, get_logger
 from sureshot.telemetry.metrics import Metrics
-
-API_SCOPES = frozenset({Scope.SUBMIT, Scope.READ, Scope.MANAGE})
 
 log = get_logger()
 
@@ -81,16 +75,31 @@ class Started(msgspec.Struct, frozen=True):
 
 
 class Service:
-    """One process of the embedded profile: API, worker and scheduler together."""
+    """One process: the API, a worker, a scheduler, or all of them together."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        """*clock* replaces the machine's own, for tests of waits that take days."""
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        role: str = "all",
+        listener: socket.socket | None = None,
+    ) -> None:
+        """*clock* replaces the real one, for tests of waits that take days.
+
+        *listener* is a listening socket to serve on instead of a new one.
+        """
         self.settings = settings
-        self.clock = clock or SystemClock()
+        self.role = role
+        self._given_listener = listener
+        real, self._anchor = make_clock(settings)
+        self.clock = clock or real
         self.metrics = Metrics()
         self.owner = f"p_{secrets.token_hex(6)}"
+        self.changes = ChangeFeed()
+        self.ids = IdSource(secrets.randbits)
         self.tokens = Tokens("", "", frozenset())
         self.url = ""
+        self.http: HttpServer | None = None
         self._metrics_http: HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -100,22 +109,23 @@ class Service:
         Raises ``ConfigurationError`` when a file, an address or a setting is in the way.
         """
         settings = self.settings
-        path = _sqlite_path(settings)
-        self.store = SqliteStore(path, Sealer(ensure_secret_key(settings, secrets.token_bytes)))
-        listener = listen(settings.host, settings.port, "--port or SURESHOT_PORT")
-        metrics_listener = None
+        self.queue = make_queue(settings, self.clock, self.role, self.metrics.queue_latency.observe)
+        self.store = make_store(settings)
+        listener, metrics_listener = self._listeners()
         try:
-            if settings.metrics_port is not None:
-                metrics_listener = listen(
-                    settings.host, settings.metrics_port, "SURESHOT_METRICS_PORT"
-                )
-            self.tokens = ensure_tokens(settings, secrets.token_bytes)
+            if settings.embedded:
+                self.tokens = ensure_tokens(settings, secrets.token_bytes)
             await self.store.open(self.clock.now(), self.owner)
             await ensure_tenant(self.store, secrets.token_bytes)
+            if not settings.embedded:
+                self.tokens = await ensure_stored_tokens(
+                    settings, self.store, self.clock.now(), secrets.token_bytes
+                )
             self.engine = self._build_engine()
             await self.engine.start()
         except BaseException:
-            listener.close()
+            if listener is not None:
+                listener.close()
             if metrics_listener is not None:
                 metrics_listener.close()
             await self.store.close()
@@ -124,23 +134,40 @@ class Service:
 
     async def stop(self) -> None:
         """Stop accepting, finish or release what is in flight, close everything."""
-        await self.http.stop()
+        if self.http is not None:
+            await self.http.stop()
         await self.engine.drain(self.settings.drain_s)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._metrics_http is not None:
             await self._metrics_http.stop()
         await self.store.close()
 
+    def _listeners(self) -> tuple[socket.socket | None, socket.socket | None]:
+        """Return where the API listens, and where health and metrics alone do."""
+        settings = self.settings
+        serves_api = self.role in {"all", "api"}
+        listener = metrics_listener = None
+        if serves_api:
+            listener = self._given_listener or listen(
+                settings.host, settings.port, "--port or SURESHOT_PORT"
+            )
+        port = settings.metrics_port
+        if port is None and not serves_api:
+            port = settings.port
+        if port is not None:
+            try:
+                metrics_listener = listen(settings.host, port, "SURESHOT_METRICS_PORT")
+            except BaseException:
+                if listener is not None:
+                    listener.close()
+                raise
+        return listener, metrics_listener
+
     # -- building -----------------------------------------------------------
 
     def _build_engine(self) -> Engine:
         settings, store, clock, metrics = self.settings, self.store, self.clock, self.metrics
-        queue = self.queue = MemoryQueue(
-            settings.queue_limit,
-            settings.queue_bytes,
-            clock.monotonic,
-            metrics.queue_latency.observe,
-        )
+        queue = self.queue
         slots = Slots(settings.max_in_flight, settings.in_flight_bytes)
         backlog = self.backlog = Backlog(store, clock, settings.backlog_limit)
         lanes = Lanes(
@@ -163,21 +190,30 @@ class Service:
             metrics,
             self._endpoint_gone,
         )
-        worker = Worker(
-            store, queue, dispatcher, slots, clock, self.owner, settings.lease_s, settings.timeout_s
+        heartbeat = Heartbeat(
+            store, queue, slots, clock, self.role, self._anchor, self.ids.use_slot
         )
+        worker = Worker(
+            store, queue, dispatcher, slots, clock, recorder, heartbeat.trusted,
+            self.owner, settings.lease_s, settings.timeout_s,
+        )  # fmt: skip
         limits = IntakeLimits(settings.intake_limit, settings.intake_bytes, settings.lease_s)
         self.intake = Intake(
             store, queue, backlog, clock, metrics, self.owner, limits,
             self._lane_takes, scheduler.wake,
         )  # fmt: skip
+        failing = FailingEndpoints(
+            store, clock, directory, self.intake, self.ids.new, settings.disable_after_days
+        )
         self._expose_gauges(slots, lanes)
         return Engine(
             Parts(
                 store, queue, sender, clock, directory, lanes, slots, backlog, recorder,
                 dispatcher, worker, scheduler, self.intake,
-                Housekeeper(store, clock, settings.retention_days),
-            )
+                Housekeeper(store, clock, settings.retention_days, failing),
+                heartbeat, self.changes,
+            ),
+            self.role,
         )  # fmt: skip
 
     def _lane_takes(self, lane: str) -> bool:
@@ -190,6 +226,7 @@ class Service:
 
     def _expose_gauges(self, slots: Slots, lanes: Lanes) -> None:
         gauge = self.metrics.gauge
+        self.metrics.poisoned = lambda: self.queue.poisoned
         gauge("sureshot_queue_depth", "Leases published, not taken", self.queue.depth)
         gauge("sureshot_backlog", "Webhooks stored, not final", lambda: self.backlog.count)
         gauge("sureshot_in_flight", "Leases between queue and record", lambda: slots.taken)
@@ -199,17 +236,24 @@ class Service:
     # -- listening ----------------------------------------------------------
 
     async def _listen(
-        self, listener: socket.socket, metrics_listener: socket.socket | None
+        self, listener: socket.socket | None, metrics_listener: socket.socket | None
     ) -> None:
         settings = self.settings
-        ids = IdSource(secrets.randbits)
+        ids = self.ids
         latest = await self.store.latest_id()
         if latest is not None and (parsed := parse_id(latest)) is not None:
             ids.raise_floor(parsed[0])
-        access = AccessList()
+        access = self.access = AccessList()
         await access.load(self.store)
-        access.add(self.tokens.api, DEFAULT_TENANT, API_SCOPES, "api")
-        access.add(self.tokens.admin, DEFAULT_TENANT, frozenset(Scope), "admin")
+        if self.tokens.api:
+            access.add(self.tokens.api, DEFAULT_TENANT, API_SCOPES, "api")
+        if self.tokens.admin:
+            access.add(self.tokens.admin, DEFAULT_TENANT, frozenset(Scope), "admin")
+
+        async def reload_tokens(_change: Change) -> None:
+            await access.load(self.store)
+
+        self.changes.on(ChangeKind.TOKEN, reload_tokens)
         context = ApiContext(
             settings=settings, clock=self.clock, ids=ids, random_bytes=secrets.token_bytes,
             store=self.store, queue=self.queue, intake=self.intake, directory=self.directory,
@@ -219,23 +263,15 @@ class Service:
             access, Submitter(context), self.intake, self.metrics,
             settings.max_body_bytes, settings.express,
         )  # fmt: skip
-        self.http = HttpServer(create_app(context), front, listener)
-        self.url = await self.http.start()
+        if listener is not None:
+            self.http = HttpServer(create_app(context), front, listener)
+            self.url = await self.http.start()
         if metrics_listener is not None:
             # The express path stays on the API's port: this one knows no token.
             health = msgspec.structs.replace(front, enabled=False)
             self._metrics_http = HttpServer(create_health_app(context), health, metrics_listener)
-            await self._metrics_http.start()
-
-
-def _sqlite_path(settings: Settings) -> Path:
-    prefix = "sqlite:///"
-    if not settings.database_url.startswith(prefix):
-        raise ConfigurationError(
-            f"SURESHOT_DATABASE_URL={settings.database_url!r}: this version stores in SQLite; "
-            "give it as sqlite:///path/to/file.db"
-        )
-    return Path(settings.database_url.removeprefix(prefix))
+            url = await self._metrics_http.start()
+            self.url = self.url or url
 
 
 def _sender_limits(settings: Settings) -> SenderLimits:
@@ -251,21 +287,35 @@ def _egress(settings: Settings) -> Egress:
     )
 
 
-def serve(loaded: LoadedSettings, announce: Callable[[Started], None]) -> int:
-    """Run the service until SIGTERM or SIGINT; return the exit code.
+def serve(
+    loaded: LoadedSettings,
+    announce: Callable[[Started], None],
+    role: str = "all",
+    listen_fd: int | None = None,
+) -> int:
+    """Run a process of *role* until SIGTERM or SIGINT; return the exit code.
 
-    A second signal ends the process at once. Raises ``ConfigurationError``.
+    *listen_fd* is an inherited listening socket to serve on. A second signal ends
+    the process at once. Raises ``ConfigurationError``.
     """
     settings = loaded.settings
     configure_logging(settings.log_level, settings.log_format)
     raise_descriptor_limit(settings.max_in_flight + 5000)
-    uvloop.run(_serve(settings, announce))
+    listener = None if listen_fd is None else socket.socket(fileno=listen_fd)
+    if listener is not None:
+        listener.setblocking(False)
+    uvloop.run(_serve(settings, announce, role, listener))
     return 0
 
 
-async def _serve(settings: Settings, announce: Callable[[Started], None]) -> None:
+async def _serve(
+    settings: Settings,
+    announce: Callable[[Started], None],
+    role: str,
+    listener: socket.socket | None,
+) -> None:
     began_s = time.monotonic()
-    service = Service(settings)
+    service = Service(settings, role=role, listener=listener)
     stop = asyncio.Event()
 
     def on_signal() -> None:

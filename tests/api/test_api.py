@@ -280,3 +280,14 @@ async def test_the_metrics_port_serves_health_and_metrics_and_nothing_else(tmp_p
         assert b"sureshot_backlog" in metrics.body
         refused = await call(url, "POST", W, {"url": "http://127.0.0.1:9/", "payload": 1})
         assert (refused.status, refused.json["type"]) == (404, "/problems/not-found")
+
+
+async def test_no_more_endpoints_are_made_than_the_service_holds(tmp_path: Path) -> None:
+    async with running_service(tmp_path, endpoint_limit=2) as service:
+        body = {"name": "one", "url": "http://127.0.0.1:9/"}
+        made = [await call(service.url, "POST", "/api/v1/endpoints", body) for _ in range(3)]
+        assert [answer.status for answer in made] == [200, 200, 503]
+        assert made[2].headers["retry-after"] == "60"
+        assert "SURESHOT_ENDPOINT_LIMIT" in made[2].json["detail"]
+        await call(service.url, "DELETE", f"/api/v1/endpoints/{made[0].json['id']}")
+        assert (await call(service.url, "POST", "/api/v1/endpoints", body)).status == 200

@@ -139,6 +139,7 @@ async def test_an_idle_connection_is_closed_in_the_end(tmp_path: Path) -> None:
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(submission())
         await reader.readline()
+        assert service.http is not None
         for connection in service.http.connections:
             connection.sweep(asyncio.get_running_loop().time() + 3600)
         await asyncio.wait_for(reader.read(), 5)

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
+from sureshot.clock import SystemClock
 from sureshot.domain.errors import Overloaded
 from sureshot.domain.model import Lease
 from sureshot.ports import Queue
 from sureshot.queue.memory import MemoryQueue
+from sureshot.queue.rabbitmq import RabbitQueue
 from tests.support.builders import lease
+from tests.support.servers import AMQP, fresh_queue
 
 
-@pytest.fixture(params=["memory"])
-async def queue(request: pytest.FixtureRequest) -> Queue:
+@pytest.fixture(params=["memory", "rabbitmq"])
+async def queue(request: pytest.FixtureRequest) -> AsyncIterator[Queue]:
     """Return an empty queue for 10 leases of 1,000 bytes together."""
-    assert request.param == "memory"
-    return MemoryQueue(10, 1000)
+    if request.param == "memory":
+        yield MemoryQueue(10, 1000)
+        return
+    async with fresh_queue() as name:
+        made = RabbitQueue(AMQP, name, 10, 1000, SystemClock(), 100)
+        await made.open()
+        yield made
+        await made.close()
 
 
 def _lease(size: int = 10) -> Lease:

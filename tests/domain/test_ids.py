@@ -78,3 +78,14 @@ def test_too_many_and_repeated_headers_are_refused() -> None:
     assert check_headers([(f"x-{n}", "v") for n in range(33)])
     assert check_headers([("X-A", "1"), ("x-a", "2")])
     assert not check_headers([(f"x-{n}", "v") for n in range(32)])
+
+
+def test_sources_with_slots_of_their_own_never_make_the_same_key() -> None:
+    """Two processes in the same millisecond, each faster than it has numbers for."""
+    sources = [IdSource(secrets.randbits) for _ in range(3)]
+    for slot, source in enumerate(sources):
+        source.use_slot(slot * 63)
+    made = [[source.new(NOW) for _ in range(200)] for source in sources]
+    keys = [parsed[0] for ids in made for one in ids if (parsed := parse_id(one))]
+    assert len(set(keys)) == 600
+    assert all(ids == sorted(ids) for ids in made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from sureshot.cli.sink_server import SinkServer
 from sureshot.domain.errors import StoreUnavailable
+from sureshot.store.sqlite import SqliteStore
 from tests.support.http import call, submit, wait_for_status
 from tests.support.service import running_service
 
@@ -60,6 +62,9 @@ async def test_while_the_store_refuses_submissions_get_503_and_outcomes_are_kept
         webhook_id = await submit(service.url, url=target)
         while not sink.received:
             await wait_for_status(service.url, webhook_id, "queued")
+        held = await submit(service.url, url=target)
+        await asyncio.sleep(0.3)
+        assert sink.received == 1, "what cannot be written down is not sent"
 
         async def add(batch: Any, terms: Any) -> Any:
             raise StoreUnavailable("the disk is full")
@@ -71,9 +76,9 @@ async def test_while_the_store_refuses_submissions_get_503_and_outcomes_are_kept
         assert refused.json["type"] == "/problems/store-unavailable"
         assert int(refused.headers["retry-after"]) >= 1
         away = False
-        await wait_for_status(service.url, webhook_id, "delivered")
-        await wait_for_status(service.url, await submit(service.url, url=target), "delivered")
-    assert (sink.received, sink.duplicates) == (2, 0)
+        for accepted in (webhook_id, held, await submit(service.url, url=target)):
+            await wait_for_status(service.url, accepted, "delivered")
+    assert (sink.received, sink.duplicates) == (3, 0)
     await sink.stop()
 
 
@@ -82,6 +87,7 @@ async def test_every_commit_is_synced_to_disk(tmp_path: Path) -> None:
         return connection.pragma("synchronous"), connection.pragma("journal_mode")
 
     async with running_service(tmp_path) as service:
+        assert isinstance(service.store, SqliteStore)
         assert await service.store._writer.run(synchronous) == (2, "wal")
 
 

@@ -10,10 +10,13 @@ import msgspec
 
 from sureshot.domain.ids import IdSource
 from sureshot.domain.model import (
+    Action,
     Attempt,
+    AuditEntry,
     Decision,
     Endpoint,
     ErrorKind,
+    Event,
     IdempotencyKey,
     Lease,
     NewWebhook,
@@ -116,5 +119,35 @@ def endpoint(**changes: Any) -> Endpoint:
         secrets=(Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),),
         created_at=NOON,
         updated_at=NOON,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def audit_entry(**changes: Any) -> AuditEntry:
+    """Return an entry of the audit log."""
+    at: datetime = changes.pop("at", NOON)
+    made = AuditEntry(
+        id=_new_id(at, "aud"),
+        tenant="default",
+        at=at,
+        token_id="tok_1",
+        token_name="ci",
+        action=Action.ENDPOINT_CREATE,
+        subject="ep_1",
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def event(*, key: str | None = None, fingerprint: bytes = b"same", **changes: Any) -> Event:
+    """Return an event that became nothing."""
+    created_at: datetime = changes.pop("created_at", NOON)
+    made = Event(
+        id=_new_id(created_at, "ev"),
+        tenant="default",
+        event_type="invoice.paid",
+        payload=b'{"n":1}',
+        created_at=created_at,
+        webhooks=0,
+        idempotency=None if key is None else IdempotencyKey(key, fingerprint),
     )
     return msgspec.structs.replace(made, **changes)

@@ -54,6 +54,8 @@ def build(
         lines["Content-Length"] = str(len(body))
     if token is not None:
         lines["Authorization"] = f"Bearer {token}"
+    given = {name.lower() for name in headers or {}}
+    lines = {name: value for name, value in lines.items() if name.lower() not in given}
     lines.update(headers or {})
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value != "-")
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body
@@ -97,11 +99,14 @@ async def admin(url: str, method: str, path: str) -> Answer:
     return await call(url, method, path, token=ADMIN_TOKEN)
 
 
-async def wait_for_status(url: str, webhook_id: str, *statuses: str, within_s: float = 20) -> Any:
+async def wait_for_status(
+    url: str, webhook_id: str, *statuses: str, within_s: float = 20, token: str = API_TOKEN
+) -> Any:
     """Wait until a webhook has one of *statuses*; return its status document."""
     async with asyncio.timeout(within_s):
         while True:
-            found = (await call(url, "GET", f"/api/v1/webhooks/{webhook_id}/status")).json
+            path = f"/api/v1/webhooks/{webhook_id}/status"
+            found = (await call(url, "GET", path, token=token)).json
             if found["status"] in statuses:
                 return found
             await asyncio.sleep(0.02)

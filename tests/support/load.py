@@ -28,6 +28,7 @@ async def submit_many(
     rate_per_s: float | None = None,
     payload_bytes: int = 100,
     into: Submitted | None = None,
+    headers: dict[str, str] | None = None,
 ) -> Submitted:
     """Submit *count* webhooks to *target*; with a rate, evenly spread over time."""
     result = into or Submitted()
@@ -51,7 +52,7 @@ async def submit_many(
     ) -> None:
         body = {"url": target, "payload": {"n": number, "x": "x" * payload_bytes}}
         sent_s = loop.time()
-        writer.write(build("POST", "/api/v1/webhooks", msgspec.json.encode(body)))
+        writer.write(build("POST", "/api/v1/webhooks", msgspec.json.encode(body), headers))
         answer = await read_answer(reader)
         if answer.status == 202:
             result.accepted.append(answer.json["id"])

@@ -1,12 +1,21 @@
-"""What operators ask: depth, statistics, pause and resume; and the tenant's own secret."""
+"""What operators ask: depth, statistics, pause and resume; and the tenant's own secret.
+
+The figures, and sending as a whole, are the deployment's: they are for the
+administrators of the tenant ``default`` alone.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
+from sureshot.api.audit import write_down
 from sureshot.api.context import ApiContext
 from sureshot.api.requests import Request, Response, answer, caller
-from sureshot.domain.model import Scope
+from sureshot.domain.errors import Forbidden
+from sureshot.domain.model import DEFAULT_TENANT, Action, Scope, Token
+
+ALL = "all"
+"""The subject of an act that is about all webhooks of all tenants."""
 
 
 class Depth(msgspec.Struct, frozen=True, rename="camel"):
@@ -44,27 +53,27 @@ class Paused(msgspec.Struct, frozen=True):
 
 
 class Admin:
-    """``/api/v1/admin/...``: all of it needs the admin scope."""
+    """``/api/v1/admin/...``: for the administrators of the deployment."""
 
     def __init__(self, context: ApiContext) -> None:
         self._context = context
 
     async def on_get_depth(self, request: Request, response: Response) -> None:
         """Return how much waits where."""
-        caller(request, self._context.access, Scope.ADMIN)
+        self._caller(request)
         answer(response, await self._depth())
 
     async def on_get_stats(self, request: Request, response: Response) -> None:
         """Return totals since the start."""
         context = self._context
-        token = caller(request, context.access, Scope.ADMIN)
+        self._caller(request)
         metrics = context.metrics
         stats = Stats(
             metrics.accepted,
             dict(metrics.attempts),
             dict(metrics.finished),
             dict(metrics.rejections),
-            len(context.directory.endpoints(token.tenant)),
+            context.directory.count,
             context.engine.paused,
             await self._depth(),
         )
@@ -72,15 +81,23 @@ class Admin:
 
     async def on_post_pause(self, request: Request, response: Response) -> None:
         """Stop sending; what is submitted meanwhile is stored."""
-        caller(request, self._context.access, Scope.ADMIN)
+        token = self._caller(request)
+        await write_down(self._context, token, Action.PAUSE, ALL)
         await self._context.engine.pause()
         answer(response, Paused(paused=True))
 
     async def on_post_resume(self, request: Request, response: Response) -> None:
         """Send again."""
-        caller(request, self._context.access, Scope.ADMIN)
+        token = self._caller(request)
+        await write_down(self._context, token, Action.RESUME, ALL)
         await self._context.engine.resume()
         answer(response, Paused(paused=False))
+
+    def _caller(self, request: Request) -> Token:
+        token = caller(request, self._context.access, Scope.ADMIN)
+        if token.tenant != DEFAULT_TENANT:
+            raise Forbidden(f"only administrators of the tenant {DEFAULT_TENANT} may do this")
+        return token
 
     async def _depth(self) -> Depth:
         context = self._context
@@ -89,7 +106,9 @@ class Admin:
         if counts.oldest_due_at is not None:
             oldest_s = (context.clock.now() - counts.oldest_due_at).total_seconds()
         depth = context.queue.depth()
-        return Depth(depth, counts.backlog, context.engine.in_flight, max(0.0, round(oldest_s, 3)))
+        return Depth(
+            depth, counts.backlog, context.engine.in_flight_everywhere, max(0.0, round(oldest_s, 3))
+        )
 
 
 class TenantResource:

@@ -9,14 +9,18 @@ import falcon.asgi
 import msgspec
 
 from sureshot.api.admin import Admin, TenantResource
+from sureshot.api.audit import Audit
 from sureshot.api.context import ApiContext
+from sureshot.api.dead_letters import DeadLetters, Recovery
 from sureshot.api.docs_page import docs_page
 from sureshot.api.endpoints import Endpoints, OneEndpoint
+from sureshot.api.events import Events
 from sureshot.api.health import Health
 from sureshot.api.openapi import openapi_document
 from sureshot.api.problems import CONTENT_TYPE, METHOD_NOT_ALLOWED, plain_problem, problem_for
 from sureshot.api.requests import Request, Response
 from sureshot.api.routes import ROUTES
+from sureshot.api.tokens import Tenants, Tokens
 from sureshot.api.webhooks import OneWebhook, Webhooks
 from sureshot.domain.errors import NotFound, SureshotError
 from sureshot.telemetry.metrics import Metrics
@@ -30,10 +34,16 @@ def create_app(context: ApiContext) -> App:
     resources = {
         "webhooks": Webhooks(context),
         "webhook": OneWebhook(context),
+        "events": Events(context),
         "endpoints": Endpoints(context),
         "endpoint": OneEndpoint(context),
+        "recovery": Recovery(context),
+        "dead_letters": DeadLetters(context),
         "tenant": TenantResource(context),
         "admin": Admin(context),
+        "tokens": Tokens(context),
+        "tenants": Tenants(context),
+        "audit": Audit(context),
         "health": Health(context),
     }
     _add_routes(app, resources)

@@ -30,6 +30,7 @@ td:first-child{white-space:nowrap;width:11rem}small{color:var(--soft)}
 
 _GROUPS = (
     ("Webhooks", "/api/v1/webhooks"),
+    ("Events", "/api/v1/events"),
     ("Endpoints", "/api/v1/endpoints"),
     ("Tenant", "/api/v1/tenant"),
     ("Administration", "/api/v1/admin"),
@@ -42,9 +43,13 @@ _EXAMPLES = {
         "payload": {"type": "invoice.paid", "data": {"id": "in_1"}},
     },
     "Batch": {"webhooks": [{"url": "https://example.com/hooks", "payload": {"n": 1}}]},
+    "EventBody": {"eventType": "invoice.paid", "payload": {"id": "in_1"}},
     "EndpointBody": {"name": "Billing", "url": "https://example.com/hooks"},
     "EndpointPatch": {"rateLimitPerSecond": 50},
     "RotateBody": {},
+    "RecoverBody": {"since": "2030-01-31T12:00:00Z", "ratePerSecond": 50},
+    "TokenBody": {"name": "ci", "scopes": ["submit", "read"]},
+    "TenantBody": {"id": "acme"},
 }
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
+from sureshot.api.audit import write_down
 from sureshot.api.context import ApiContext
 from sureshot.api.endpoint_bodies import (
     EndpointBody,
@@ -26,7 +27,8 @@ from sureshot.api.requests import (
     unknown,
 )
 from sureshot.api.submission import answer_accepted, decode_json
-from sureshot.domain.model import Algorithm, Endpoint, NewWebhook, Scope, Secret
+from sureshot.domain.errors import Overloaded
+from sureshot.domain.model import Action, Algorithm, Endpoint, NewWebhook, Scope, Secret, Token
 from sureshot.domain.secret_key import (
     generate_ed25519,
     generate_secret,
@@ -56,6 +58,13 @@ class Endpoints:
         fields = checked_fields(body, context.policy.denied, context.settings.lease_s - 10)
         secret = body.secret_key or _new_secret(context, body.algorithm)
         check_secret(secret, body.algorithm)
+        if context.directory.count >= context.settings.endpoint_limit:
+            raise Overloaded(
+                f"there are {context.directory.count} endpoints, as many as the service holds "
+                "(SURESHOT_ENDPOINT_LIMIT)",
+                reason="endpoint_limit",
+                retry_after_s=60,
+            )
         now = context.clock.now()
         endpoint = Endpoint(
             id=context.ids.new(now, "ep"),
@@ -66,6 +75,7 @@ class Endpoints:
             algorithm=body.algorithm,
             **fields,
         )
+        await write_down(context, token, Action.ENDPOINT_CREATE, endpoint.id)
         await context.directory.save(endpoint)
         answer(response, endpoint_view(endpoint, **_shown_once(secret, body.algorithm)))
 
@@ -84,40 +94,47 @@ class OneEndpoint:
 
     async def on_get(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Return it."""
-        answer(response, endpoint_view(self._find(request, endpoint_id, Scope.READ)))
+        _token, endpoint = self._find(request, endpoint_id, Scope.READ)
+        answer(response, endpoint_view(endpoint))
 
     async def on_patch(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Change what is given."""
         context = self._context
-        endpoint = self._find(request, endpoint_id, Scope.MANAGE)
+        token, endpoint = self._find(request, endpoint_id, Scope.MANAGE)
         body = decode_json(await read_body(request, MAX_ENDPOINT_BYTES), _patch_decoder)
         fields = checked_fields(body, context.policy.denied, context.settings.lease_s - 10)
+        await write_down(context, token, Action.ENDPOINT_UPDATE, endpoint.id)
         await self._save(response, endpoint, **fields)
 
     async def on_delete(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Delete it; what waits for it is cancelled."""
-        endpoint = self._find(request, endpoint_id, Scope.MANAGE)
+        token, endpoint = self._find(request, endpoint_id, Scope.MANAGE)
+        await write_down(self._context, token, Action.ENDPOINT_DELETE, endpoint.id)
         await self._context.directory.remove(endpoint.id)
         response.status = 204
 
     async def on_post_enable(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Enable it; its backlog is delivered."""
-        endpoint = self._find(request, endpoint_id, Scope.MANAGE)
+        token, endpoint = self._find(request, endpoint_id, Scope.MANAGE)
+        await write_down(self._context, token, Action.ENDPOINT_ENABLE, endpoint.id)
         await self._save(response, endpoint, disabled_reason=None)
         self._context.engine.wake()
 
     async def on_post_disable(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Disable it; its backlog is held."""
-        endpoint = self._find(request, endpoint_id, Scope.MANAGE)
+        token, endpoint = self._find(request, endpoint_id, Scope.MANAGE)
+        await write_down(self._context, token, Action.ENDPOINT_DISABLE, endpoint.id)
         await self._save(response, endpoint, disabled_reason=endpoint.disabled_reason or "manual")
 
     async def on_post_rotate(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Make a new secret the current one; the old ones sign on during the overlap."""
         context = self._context
-        endpoint = self._find(request, endpoint_id, Scope.MANAGE)
+        token, endpoint = self._find(request, endpoint_id, Scope.MANAGE)
         body = await read_optional(request, _rotate_decoder, MAX_ENDPOINT_BYTES, RotateBody())
         secret = body.secret_key or _new_secret(context, endpoint.algorithm)
         check_secret(secret, endpoint.algorithm)
+        await write_down(context, token, Action.ENDPOINT_ROTATE_SECRET, endpoint.id)
+        endpoint = self._now(endpoint)
         now = context.clock.now()
         until = now + timedelta(seconds=context.settings.rotation_overlap_s)
         old = [
@@ -133,7 +150,7 @@ class OneEndpoint:
     async def on_post_test(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Send it a test webhook."""
         context = self._context
-        endpoint = self._find(request, endpoint_id, Scope.SUBMIT)
+        _token, endpoint = self._find(request, endpoint_id, Scope.SUBMIT)
         now = context.clock.now()
         payload = {"type": "sureshot.test", "timestamp": now, "data": {"endpointId": endpoint.id}}
         webhook = NewWebhook(
@@ -153,16 +170,23 @@ class OneEndpoint:
         response.status, response.data, response.location = status, data, location
         response.content_type = "application/json"
 
-    def _find(self, request: Request, endpoint_id: str, scope: Scope) -> Endpoint:
+    def _find(self, request: Request, endpoint_id: str, scope: Scope) -> tuple[Token, Endpoint]:
         token = caller(request, self._context.access, scope)
         endpoint = self._context.directory.endpoint(endpoint_id)
         if endpoint is None or endpoint.tenant != token.tenant:
             raise unknown("endpoint")
-        return endpoint
+        return token, endpoint
+
+    def _now(self, endpoint: Endpoint) -> Endpoint:
+        """Return it as it is by now: others may have changed or deleted it meanwhile."""
+        found = self._context.directory.endpoint(endpoint.id)
+        if found is None:
+            raise unknown("endpoint")
+        return found
 
     async def _save(self, response: Response, endpoint: Endpoint, **changes: object) -> None:
         now = self._context.clock.now()
-        changed = msgspec.structs.replace(endpoint, updated_at=now, **changes)
+        changed = msgspec.structs.replace(self._now(endpoint), updated_at=now, **changes)
         await self._context.directory.save(changed)
         answer(response, endpoint_view(changed))
 

@@ -65,6 +65,7 @@ class ExpressProtocol(HttpToolsProtocol):
         self._express_headers: dict[bytes, bytes] | None = None
         self._chunks: list[bytes] = []
         self._tenant = ""
+        self.ending = False
         self.receiving_since: float | None = None
         self.idle_since: float | None = self.loop.time()
 
@@ -153,7 +154,10 @@ class ExpressProtocol(HttpToolsProtocol):
         self.expect_100_continue = any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in headers
         )
+        before = self.cycle
         super().on_headers_complete()
+        if self.ending and self.cycle is not before:
+            self.cycle.keep_alive = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header."""
@@ -187,6 +191,12 @@ class ExpressProtocol(HttpToolsProtocol):
             receiving is not None and now_s - receiving > self._front.request_timeout_s
         ):
             self.timeout_keep_alive_handler()
+
+    def end_soon(self) -> None:
+        """Close after the request under way, or the next one: the server is stopping."""
+        self.ending = True
+        if not self._answered_all():
+            self.cycle.keep_alive = False
 
     def _answered_all(self) -> bool:
         cycle: Any = self.cycle
@@ -224,7 +234,7 @@ class ExpressCycle:
         self._received_s = received_s
         self.disconnected = False
         self.response_complete = False
-        self.keep_alive: bool = protocol.parser.should_keep_alive()
+        self.keep_alive: bool = protocol.parser.should_keep_alive() and not protocol.ending
 
     def answered(self, result: AddResult | Overloaded) -> None:
         """Write the answer; a client that has gone is no error."""

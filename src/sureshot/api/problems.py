@@ -16,6 +16,7 @@ TABLE: dict[type[SureshotError], tuple[int, str, str]] = {
     errors.NotFound: (404, "not-found", "There is no such thing"),
     errors.IdempotencyConflict: (409, "idempotency-conflict", "The idempotency key is taken"),
     errors.IllegalTransition: (409, "illegal-transition", "The webhook's state forbids this"),
+    errors.AlreadyExists: (409, "already-exists", "There is one already"),
     errors.BodyTooLarge: (413, "body-too-large", "The body is too large"),
     errors.UnsupportedMediaType: (415, "unsupported-media-type", "Send application/json"),
     errors.InvalidFields: (422, "invalid-fields", "Some fields are wrong"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sureshot.api import admin, endpoint_bodies, webhook_views
+from sureshot.api import admin, audit, dead_letters, endpoint_bodies, events, tokens, webhook_views
 from sureshot.api.explain import Explanation
 from sureshot.api.submission import SubmissionBody
 
@@ -67,6 +67,10 @@ LIST_PARAMETERS = (
     ("eventType", "only webhooks of exactly this type"),
     ("since", "created at or after this instant (RFC 3339)"),
     ("until", "created before this instant (RFC 3339)"),
+)
+
+KEY_PARAMETERS = (("Idempotency-Key", "header: repeat a call safely for 24 h"),)
+PAGE_PARAMETERS = (
     ("limit", "items per page, 1 to 200 (50)"),
     ("cursor", "nextCursor of the page before"),
 )
@@ -80,9 +84,9 @@ _STATUS = webhook_views.StatusView
 ROUTES: tuple[Route, ...] = (
     Route(_W, "webhooks", None, (
         Call("POST", "Submit a webhook", "submit", 202, SubmissionBody, Accepted,
-             (("Idempotency-Key", "header: repeat a call safely for 24 h"),)),
+             KEY_PARAMETERS),
         Call("GET", "List webhooks, newest first", "read", 200, None, webhook_views.WebhookList,
-             LIST_PARAMETERS),
+             LIST_PARAMETERS + PAGE_PARAMETERS),
     )),
     Route(f"{_W}/batch", "webhooks", "batch", (
         Call("POST", "Submit up to 1,000 webhooks", "submit", 202, Batch, BatchAccepted),
@@ -106,6 +110,14 @@ ROUTES: tuple[Route, ...] = (
     )),
     Route(f"{_W}/{{webhook_id}}/cancel", "webhook", "cancel", (
         Call("POST", "Cancel it, unless it is final", "manage", 202, None, _STATUS),
+    )),
+    Route("/api/v1/events", "events", None, (
+        Call("POST", "Publish an event: a webhook for every endpoint that wants its type",
+             "submit", 202, events.EventBody, events.EventAccepted, KEY_PARAMETERS),
+    )),
+    Route("/api/v1/events/{event_id}", "events", "one", (
+        Call("GET", "An event, and how many webhooks it became", "read", 200, None,
+             events.EventView),
     )),
     Route(_E, "endpoints", None, (
         Call("POST", "Create an endpoint; the only call that shows its secret", "manage", 200,
@@ -132,6 +144,10 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_E}/{{endpoint_id}}/test", "endpoint", "test", (
         Call("POST", "Send it a test webhook", "submit", 202, None, Accepted),
     )),
+    Route(f"{_E}/{{endpoint_id}}/recover", "recovery", None, (
+        Call("POST", "Retry its dead letters, spread over time; at most 2,000 a call", "manage",
+             200, dead_letters.RecoverBody, dead_letters.Recovered),
+    )),
     Route("/api/v1/tenant", "tenant", None, (
         Call("GET", "The tenant's default signing secret", "manage", 200, None, admin.TenantView),
     )),
@@ -146,6 +162,31 @@ ROUTES: tuple[Route, ...] = (
     )),
     Route(f"{_A}/resume", "admin", "resume", (
         Call("POST", "Send again", "admin", 200, None, admin.Paused),
+    )),
+    Route(f"{_A}/dead-letters", "dead_letters", None, (
+        Call("GET", "Webhooks that failed for good, newest first", "admin", 200, None,
+             dead_letters.DeadLetterList,
+             (*LIST_PARAMETERS[1:], *PAGE_PARAMETERS,
+              ("Accept", "header: application/x-ndjson streams all of them, one a line"))),
+    )),
+    Route(f"{_A}/tokens", "tokens", None, (
+        Call("GET", "List tokens, newest first", "admin", 200, None, tokens.TokenList),
+        Call("POST", "Create a token; the only call that shows its text", "admin", 200,
+             tokens.TokenBody, tokens.TokenView),
+    )),
+    Route(f"{_A}/tokens/{{token_id}}", "tokens", "one", (
+        Call("DELETE", "Revoke a token; it stops at once", "admin", 204),
+    )),
+    Route(f"{_A}/tokens/{{token_id}}/rotate", "tokens", "rotate", (
+        Call("POST", "New text; the old one stops at once", "admin", 200, None, tokens.TokenView),
+    )),
+    Route(f"{_A}/tenants", "tenants", None, (
+        Call("GET", "List tenants", "admin", 200, None, tokens.TenantList),
+        Call("POST", "Create a tenant", "admin", 200, tokens.TenantBody, tokens.TenantItem),
+    )),
+    Route(f"{_A}/audit", "audit", None, (
+        Call("GET", "Who did what, newest first", "admin", 200, None, audit.AuditList,
+             PAGE_PARAMETERS),
     )),
     Route("/healthz", "health", None, (Call("GET", "Alive", None),)),
     Route("/readyz", "health", "ready", (Call("GET", "Ready for work", None),)),

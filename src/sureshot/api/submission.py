@@ -120,7 +120,8 @@ class Submitter:
         self._check_rest(body)
         idempotency = None
         if header_key is not None or body.idempotency_key is not None:
-            idempotency = _idempotency(body, header_key)
+            key = idempotency_key(body.idempotency_key, header_key)
+            idempotency = IdempotencyKey(key, _fingerprint(body))
         return NewWebhook(
             self._ids.new(now),
             tenant,
@@ -205,11 +206,12 @@ def _due_at(asked: datetime, now: datetime) -> datetime:
     return max(asked, now)
 
 
-def _idempotency(body: SubmissionBody, header_key: str | None) -> IdempotencyKey:
+def idempotency_key(given: str | None, header_key: str | None) -> str:
+    """Return the key in the body or in the header, bare or in quotes; raises ``InvalidFields``."""
     if header_key is not None and len(header_key) > 1 and header_key[0] == header_key[-1] == '"':
         header_key = header_key[1:-1]
-    key = body.idempotency_key if header_key is None else header_key
-    if body.idempotency_key is not None and body.idempotency_key != key:
+    key = given if header_key is None else header_key
+    if given is not None and given != key:
         raise InvalidFields(
             FieldError("idempotencyKey", "differs from the Idempotency-Key header; give one")
         )
@@ -217,7 +219,7 @@ def _idempotency(body: SubmissionBody, header_key: str | None) -> IdempotencyKey
         raise InvalidFields(
             FieldError("idempotencyKey", "must be 1 to 256 visible ASCII characters")
         )
-    return IdempotencyKey(key, _fingerprint(body))
+    return key
 
 
 def _fingerprint(body: SubmissionBody) -> bytes:

@@ -88,7 +88,7 @@ def status_view(webhook: Webhook) -> StatusView:
         created_at=instant_text(webhook.created_at),
         delivered_at=_text(webhook.delivered_at),
         next_attempt_at=None if webhook.state in FINAL else instant_text(webhook.due_at),
-        last_attempt=_last(webhook.last_attempt),
+        last_attempt=last_attempt(webhook.last_attempt),
     )
 
 
@@ -129,7 +129,8 @@ def _header_pairs(raw: bytes) -> list[tuple[str, str]]:
     return [(name.strip(), value.strip()) for name, _colon, value in pairs]
 
 
-def _last(attempt: Attempt | None) -> LastAttempt | None:
+def last_attempt(attempt: Attempt | None) -> LastAttempt | None:
+    """Return *attempt* in short."""
     if attempt is None:
         return None
     outcome = attempt.outcome

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from datetime import datetime
-
 import msgspec
 
 from sureshot.api.context import ApiContext
 from sureshot.api.explain import explain
+from sureshot.api.paging import cursor, encode_cursor, instant, limit
 from sureshot.api.problems import problem_of
 from sureshot.api.requests import (
     Request,
@@ -47,8 +44,6 @@ from sureshot.domain.model import FINAL, NewWebhook, Scope, Webhook, WebhookStat
 from sureshot.ports import WebhookFilter
 
 MAX_BATCH = 1000
-DEFAULT_LIMIT = 50
-MAX_LIMIT = 200
 
 
 class BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,13 +125,13 @@ class Webhooks:
             _state(request.get_param("status")),
             request.get_param("endpointId"),
             request.get_param("eventType"),
-            _instant(request, "since"),
-            _instant(request, "until"),
+            instant(request, "since"),
+            instant(request, "until"),
         )
-        after = _decode_cursor(request.get_param("cursor"))
-        page = await self._context.store.list_webhooks(token.tenant, which, after, _limit(request))
-        cursor = None if page.next_after is None else _encode_cursor(page.next_after)
-        answer(response, WebhookList([status_view(item) for item in page.items], cursor))
+        after = cursor(request, "wh")
+        page = await self._context.store.list_webhooks(token.tenant, which, after, limit(request))
+        go_on = None if page.next_after is None else encode_cursor(page.next_after)
+        answer(response, WebhookList([status_view(item) for item in page.items], go_on))
 
 
 class OneWebhook:
@@ -225,43 +220,3 @@ def _state(text: str | None) -> WebhookState | None:
     except ValueError as error:
         known = ", ".join(state.value for state in WebhookState)
         raise InvalidFields(FieldError("status", f"must be one of {known}")) from error
-
-
-def _instant(request: Request, name: str) -> datetime | None:
-    text = request.get_param(name)
-    if text is None:
-        return None
-    try:
-        at = msgspec.convert(text, datetime)
-    except msgspec.ValidationError:
-        at = None
-    if at is None or at.tzinfo is None:
-        detail = "must be an RFC 3339 instant with its offset, such as 2030-01-31T12:00:00Z"
-        raise InvalidFields(FieldError(name, detail))
-    return at
-
-
-def _limit(request: Request) -> int:
-    text = request.get_param("limit")
-    if text is None:
-        return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
-        raise InvalidFields(FieldError("limit", f"must be from 1 to {MAX_LIMIT}"))
-    return int(text)
-
-
-def _encode_cursor(webhook_id: str) -> str:
-    return base64.urlsafe_b64encode(webhook_id.encode()).decode().rstrip("=")
-
-
-def _decode_cursor(text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        padded = text + "=" * (-len(text) % 4)
-        webhook_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, UnicodeError, ValueError):
-        webhook_id = ""
-    if parse_id(webhook_id) is None:
-        raise InvalidFields(FieldError("cursor", "is none of ours; pass nextCursor unchanged"))
-    return webhook_id

@@ -9,7 +9,17 @@ from typing import NoReturn
 
 import typer
 
-from sureshot.cli import endpoints, serve, settings, sink, webhooks
+from sureshot.cli import (
+    endpoints,
+    migrate,
+    recover,
+    serve,
+    settings,
+    sink,
+    tokens,
+    up,
+    webhooks,
+)
 from sureshot.cli.client import ServiceRefused, ServiceUnreachable
 from sureshot.cli.output import complain, examples
 from sureshot.domain.errors import ConfigurationError
@@ -50,10 +60,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 serve.register(app)
+up.register(app)
+migrate.register(app)
 webhooks.register(app)
 sink.register(app)
 endpoints.register(app)
+recover.register(app)
 settings.register(app)
+tokens.register(settings.tokens)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -31,9 +31,9 @@ def path_to(*parts: str) -> str:
     return "/api/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
-def call(method: str, path: str, body: Any = None) -> Any:
+def call(method: str, path: str, body: Any = None, *, admin: bool = False) -> Any:
     """Make one call; as ``Client.call``."""
-    with Client() as client:
+    with Client(admin=admin) as client:
         return client.call(method, path, body)
 
 
@@ -43,9 +43,10 @@ class Client:
     No proxy variable and no .netrc is read: the token goes to that address alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, admin: bool = False) -> None:
+        """With *admin* the admin token is used, if there is one."""
         self.url = service_url()
-        self._token = find_token()
+        self._token = find_token(admin=admin)
         self._connection, self._prefix = _connection(self.url)
 
     def __enter__(self) -> Self:

@@ -58,10 +58,15 @@ def find_tokens() -> list[FoundToken]:
     return given + [t for t in _kept_tokens(loaded) if t.name not in names]
 
 
-def find_token() -> FoundToken:
-    """Return the token to call the service with; raises ``ConfigurationError`` without one."""
+def find_token(*, admin: bool = False) -> FoundToken:
+    """Return the token to call the service with; raises ``ConfigurationError`` without one.
+
+    With *admin* the admin token, if there is one, else any.
+    """
     loaded = loaded_settings()
     found = _given_tokens(loaded) or _kept_tokens(loaded)
+    if admin:
+        found = [token for token in find_tokens() if token.name == ADMIN_TOKEN] or found
     if not found:
         raise ConfigurationError(
             f"no token: set {API_TOKEN}, or run this in the folder the service was started in "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from enum import StrEnum
 from typing import Annotated
@@ -11,9 +12,8 @@ import typer
 
 from sureshot.cli.banner import print_banner
 from sureshot.cli.deployment import loaded_settings
-from sureshot.cli.output import examples
+from sureshot.cli.output import examples, print_line
 from sureshot.config_sources import LoadedSettings
-from sureshot.domain.errors import ConfigurationError
 
 
 class Role(StrEnum):
@@ -42,6 +42,8 @@ def serve(
     ] = Role.ALL,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0: a free one.")] = None,
+    listen_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    ready_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the service until it is told to stop.
 
@@ -54,14 +56,18 @@ def serve(
     """
     flags = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     loaded = _with_log_format(loaded_settings(dict(flags)))
-    if role is not Role.ALL and loaded.settings.queue_url == "memory://":
-        raise ConfigurationError(
-            f"--role {role.value}: SURESHOT_QUEUE_URL=memory:// lives inside one process, "
-            "so that process needs every role; start it with --role all"
-        )
     from sureshot import service  # noqa: PLC0415 - loads everything
 
-    raise typer.Exit(service.serve(loaded, lambda started: print_banner(started, loaded)))
+    def announce(started: service.Started) -> None:
+        if ready_fd is not None:
+            os.write(ready_fd, b"1")
+            os.close(ready_fd)
+        elif role in {Role.ALL, Role.API}:
+            print_banner(started, loaded)
+        else:
+            print_line(f"Sureshot {role.value} is ready; health and metrics on {started.url}")
+
+    raise typer.Exit(service.serve(loaded, announce, role.value, listen_fd))
 
 
 def _with_log_format(loaded: LoadedSettings) -> LoadedSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from typing import Annotated
 
@@ -126,3 +127,26 @@ def secrets_show(as_json: Json = False) -> None:
 def _masked(token: str) -> str:
     # A few characters tell two tokens apart; of a short one they would tell too much.
     return f"{token[:SHOWN_OF_A_TOKEN]}..." if len(token) >= LONG_TOKEN else MASK
+
+
+@secrets.command(
+    epilog=examples(
+        "SURESHOT_PREVIOUS_SECRET_KEY=$OLD SURESHOT_SECRET_KEY=$NEW sureshot secrets reencrypt"
+    )
+)
+def reencrypt(as_json: Json = False) -> None:
+    """Encrypt every stored secret with the present SURESHOT_SECRET_KEY.
+
+    To replace the key: give every process the new one as SURESHOT_SECRET_KEY and
+    the old one as SURESHOT_PREVIOUS_SECRET_KEY and restart them (both are read
+    then); run this; take the old one away. With SQLite the service must be
+    stopped meanwhile.
+    """
+    settings = loaded_settings().settings
+    from sureshot.adapters import reencrypt as encrypt_anew  # noqa: PLC0415 - loads the stores
+
+    count = asyncio.run(encrypt_anew(settings))
+    if as_json:
+        print_json({"documents": count})
+    else:
+        print_line(f"{count} documents are encrypted with the present key")

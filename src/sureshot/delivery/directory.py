@@ -15,6 +15,7 @@ from sureshot.delivery.destination import (
 )
 from sureshot.domain.errors import NotFound
 from sureshot.domain.model import Endpoint, Lease, Tenant
+from sureshot.domain.subscriptions import Subscriptions
 from sureshot.ports import Clock, Store
 
 URLS_REMEMBERED = 10_000
@@ -39,6 +40,7 @@ class Directory:
         self._disable_lane = disable_lane
         self._tenants: dict[str, Tenant] = {}
         self._endpoints: dict[str, Endpoint] = {}
+        self.subscriptions = Subscriptions()
         self._by_url: dict[tuple[str, str], Endpoint] = {}
         self._of_endpoint: dict[str, Destination] = {}
         self._of_url: OrderedDict[tuple[str, str], Destination] = OrderedDict()
@@ -47,6 +49,25 @@ class Directory:
         """Read everything from the store."""
         self._tenants = {tenant.id: tenant for tenant in await self._store.tenants()}
         self._endpoints = {endpoint.id: endpoint for endpoint in await self._store.endpoints()}
+        self.subscriptions = Subscriptions()
+        for endpoint in self._endpoints.values():
+            self.subscriptions.put(endpoint)
+        self._forget()
+
+    async def reload_endpoint(self, endpoint_id: str) -> None:
+        """Read one endpoint anew: another process changed it."""
+        endpoint = await self._store.endpoint(endpoint_id)
+        if endpoint is None:
+            self._endpoints.pop(endpoint_id, None)
+            self.subscriptions.remove(endpoint_id)
+        else:
+            self._endpoints[endpoint_id] = endpoint
+            self.subscriptions.put(endpoint)
+        self._forget()
+
+    async def reload_tenants(self) -> None:
+        """Read the tenants anew."""
+        self._tenants = {tenant.id: tenant for tenant in await self._store.tenants()}
         self._forget()
 
     # -- endpoints and tenants ----------------------------------------------
@@ -59,9 +80,23 @@ class Directory:
         """Return the tenant's newest enabled endpoint with exactly that *url*."""
         return self._by_url.get((tenant, url))
 
+    @property
+    def count(self) -> int:
+        """How many endpoints there are, of all tenants."""
+        return len(self._endpoints)
+
     def endpoints(self, tenant: str) -> list[Endpoint]:
         """Return the tenant's endpoints, oldest first."""
         return [endpoint for endpoint in self._endpoints.values() if endpoint.tenant == tenant]
+
+    def every_endpoint(self) -> list[Endpoint]:
+        """Return the endpoints of all tenants."""
+        return list(self._endpoints.values())
+
+    def subscribed_to_exactly(self, tenant: str, event_type: str) -> list[str]:
+        """Return the ids of the tenant's enabled endpoints that name *event_type* itself."""
+        named = self.subscriptions.exactly(tenant, event_type)
+        return [one for one in named if self._endpoints[one].enabled]
 
     def tenant(self, tenant_id: str) -> Tenant:
         """Return the tenant; raises ``NotFound``."""
@@ -75,6 +110,7 @@ class Directory:
         before = self._endpoints.get(endpoint.id)
         await self._store.put_endpoint(endpoint)
         self._endpoints[endpoint.id] = endpoint
+        self.subscriptions.put(endpoint)
         self._forget()
         if before is not None and before.enabled != endpoint.enabled:
             change = self._enable_lane if endpoint.enabled else self._disable_lane
@@ -84,6 +120,7 @@ class Directory:
         """Delete the endpoint; what waits for it is cancelled."""
         await self._store.delete_endpoint(endpoint_id)
         self._endpoints.pop(endpoint_id, None)
+        self.subscriptions.remove(endpoint_id)
         self._forget()
 
     async def disable(self, endpoint_id: str, reason: str) -> None:

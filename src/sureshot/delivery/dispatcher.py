@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -23,6 +24,7 @@ LEASE_MARGIN_S = 5.0
 """What must be left of a lease beyond the attempt's timeout, to have it recorded in time."""
 
 AFTER_AN_ERROR_S = 60.0
+VOIDED_REMEMBERED = 100_000
 
 log = get_logger()
 
@@ -57,7 +59,7 @@ class Dispatcher:
         self._metrics = metrics
         self._gone = gone
         self.stopped = False
-        self.voided: set[str] = set()
+        self._voided: OrderedDict[str, None] = OrderedDict()
 
     def deliver(self, lease: Lease) -> None:
         """Send *lease* now, let it wait in its lane, or give it back unspent."""
@@ -77,6 +79,16 @@ class Dispatcher:
         else:
             self.give_back(lease)
 
+    def void(self, webhook_id: str) -> None:
+        """Do not send this webhook although a lease for it may be on its way: it is cancelled."""
+        self._voided[webhook_id] = None
+        if len(self._voided) > VOIDED_REMEMBERED:
+            self._voided.popitem(last=False)
+
+    def unvoid(self, webhook_id: str) -> None:
+        """Forget that a webhook was cancelled: it is to be tried again."""
+        self._voided.pop(webhook_id, None)
+
     def give_back(self, lease: Lease, due_at: datetime | None = None) -> None:
         """Release *lease* unspent; if it was its lane's probe, another may be made at once."""
         self._lanes.probe_lost(lease.lane)
@@ -87,8 +99,8 @@ class Dispatcher:
         self.give_back(lease, self._clock.now() + timedelta(seconds=AFTER_AN_ERROR_S))
 
     def _send(self, lane: Lane, lease: Lease, destination: Destination) -> None:
-        if self.voided and lease.webhook_id in self.voided:
-            self.voided.discard(lease.webhook_id)
+        if self._voided and lease.webhook_id in self._voided:
+            self.unvoid(lease.webhook_id)
             self.give_back(lease)
             return
         started_at = self._clock.now()

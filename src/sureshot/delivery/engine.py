@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from datetime import datetime
 
 from sureshot.delivery.backlog import Backlog
+from sureshot.delivery.change_feed import ChangeFeed
 from sureshot.delivery.directory import Directory
 from sureshot.delivery.dispatcher import Dispatcher
+from sureshot.delivery.heartbeat import Heartbeat
 from sureshot.delivery.housekeeper import Housekeeper
 from sureshot.delivery.intake import Intake
 from sureshot.delivery.lane_status import LaneStatus
@@ -18,12 +22,10 @@ from sureshot.delivery.scheduler import Scheduler
 from sureshot.delivery.slots import Slots
 from sureshot.delivery.worker import Worker
 from sureshot.domain.model import FINAL, Webhook, WebhookState
-from sureshot.ports import Clock, Counts, Queue, Sender, Store
+from sureshot.ports import Census, Change, ChangeKind, Clock, Counts, Queue, Sender, Store
 from sureshot.telemetry.logging import get_logger
 
 log = get_logger()
-
-VOIDED_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,18 @@ class Parts:
     scheduler: Scheduler
     intake: Intake
     housekeeper: Housekeeper
+    heartbeat: Heartbeat
+    changes: ChangeFeed
 
 
 class Engine:
     """Runs worker, scheduler and housekeeping; the API talks to the line through it."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, role: str = "all") -> None:
+        """*role* chooses which parts run: ``all``, ``api``, ``worker`` or ``scheduler``."""
         self._parts = parts
-        self._tasks: list[asyncio.Task[None]] = []
+        self._role = role
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._paused = False
         self._draining = False
 
@@ -60,46 +66,110 @@ class Engine:
     async def start(self) -> None:
         """Load what the store remembers and start delivering."""
         parts = self._parts
+        self._connect()
+        await parts.heartbeat.beat()
+        await parts.queue.open()
         await parts.directory.load()
         await parts.lanes.load()
         await parts.backlog.refresh()
         self._paused = await parts.store.paused()
         parts.dispatcher.stopped = self._paused
         loop = asyncio.get_running_loop()
-        self._tasks = [
-            loop.create_task(parts.worker.run(), name="worker"),
-            loop.create_task(parts.scheduler.run(), name="scheduler"),
-            loop.create_task(parts.backlog.keep_fresh(), name="backlog"),
-            loop.create_task(self._sweep(), name="sweep"),
-            loop.create_task(parts.housekeeper.run(), name="housekeeper"),
-        ]
-        for task in self._tasks:
-            task.add_done_callback(_report_death)
+        for name, work in self._work().items():
+            self._tasks[name] = loop.create_task(work, name=name)
+            self._tasks[name].add_done_callback(_report_death)
+
+    def _work(self) -> dict[str, Coroutine[None, None, None]]:
+        """Return what this role does all the time."""
+        parts = self._parts
+        work = {"heartbeat": parts.heartbeat.run(), "changes": parts.changes.run(),
+                "backlog": parts.backlog.keep_fresh()}  # fmt: skip
+        if self._role in {"all", "worker"}:
+            work |= {"worker": parts.worker.run(), "keeper": parts.worker.keep_leases(),
+                     "sweep": self._sweep()}  # fmt: skip
+        if self._role in {"all", "scheduler"}:
+            work |= {"scheduler": parts.scheduler.run(), "housekeeper": parts.housekeeper.run()}
+        return work
+
+    def _connect(self) -> None:
+        """Have the parts hear of what other processes do."""
+        parts, changes = self._parts, self._parts.changes
+        parts.heartbeat.takes_over = self._role in {"all", "scheduler"}
+        parts.heartbeat.on_rejoin = parts.worker.doubt
+        parts.heartbeat.on_takeover = parts.scheduler.wake
+        parts.heartbeat.on_census = self._count_workers
+        parts.store.watch(changes.tell)
+        changes.on(ChangeKind.DUE, self._due_elsewhere)
+        changes.on(ChangeKind.LANE, self._lane_changed)
+        changes.on(ChangeKind.PAUSE, self._pause_changed)
+        changes.on(ChangeKind.ENDPOINT, self._endpoint_changed)
+        changes.on(ChangeKind.TENANT, self._tenant_changed)
+        changes.on(ChangeKind.PEER, self._peer_came)
+        changes.on(ChangeKind.CANCELLED, self._cancelled_elsewhere)
+
+    def _count_workers(self, _census: Census) -> None:
+        self._parts.lanes.divide_by(self._parts.heartbeat.workers())
+
+    # -- changes made by other processes ------------------------------------
+
+    async def _due_elsewhere(self, _change: Change) -> None:
+        self._parts.scheduler.wake()
+
+    async def _lane_changed(self, change: Change) -> None:
+        if change.kind is ChangeKind.EVERYTHING:
+            await self._parts.lanes.reload()
+        else:
+            self._parts.lanes.observe(change.subject, change.closed)
+        self._parts.scheduler.wake()
+
+    async def _pause_changed(self, _change: Change) -> None:
+        self._apply_pause(paused=await self._parts.store.paused())
+
+    async def _endpoint_changed(self, change: Change) -> None:
+        if change.kind is ChangeKind.EVERYTHING:
+            await self._parts.directory.load()
+        else:
+            await self._parts.directory.reload_endpoint(change.subject)
+
+    async def _tenant_changed(self, _change: Change) -> None:
+        await self._parts.directory.reload_tenants()
+
+    async def _peer_came(self, _change: Change) -> None:
+        self._parts.heartbeat.wake()
+
+    async def _cancelled_elsewhere(self, change: Change) -> None:
+        if change.kind is ChangeKind.CANCELLED:
+            self._parts.dispatcher.void(change.subject)
 
     async def drain(self, within_s: float) -> None:
         """Stop taking work, finish or release what is in flight within *within_s* seconds."""
         parts = self._parts
         self._draining = True
         await parts.intake.drain()
-        self._tasks[1].cancel()
+        if "scheduler" in self._tasks:
+            self._tasks["scheduler"].cancel()
         parts.dispatcher.stopped = True
+        await parts.queue.drain()
         parts.dispatcher.release_all_waiting()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while parts.slots.taken or parts.queue.depth():  # noqa: ASYNC110 - two parts to watch
+                while parts.slots.taken or parts.queue.left_here():  # noqa: ASYNC110 - two parts to watch
                     await asyncio.sleep(0.02)
         await parts.sender.close()
         await parts.recorder.drain()
         await parts.lanes.drain()
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await parts.queue.close()
 
     @property
     def ready(self) -> bool:
         """Whether every part of the line runs and new work is welcome."""
         return (
-            bool(self._tasks) and not self._draining and not any(t.done() for t in self._tasks[:4])
+            bool(self._tasks)
+            and not self._draining
+            and not any(task.done() for task in self._tasks.values())
         )
 
     async def _sweep(self) -> None:
@@ -113,6 +183,14 @@ class Engine:
     def in_flight(self) -> int:
         """How many leases this process holds between queue and record."""
         return self._parts.slots.taken
+
+    @property
+    def in_flight_everywhere(self) -> int:
+        """How many all processes hold, as their last heartbeats say."""
+        peers = self._parts.heartbeat.census.peers
+        if len(peers) < 2:
+            return self.in_flight
+        return sum(peer.beat.in_flight for peer in peers)
 
     @property
     def paused(self) -> bool:
@@ -140,32 +218,38 @@ class Engine:
     async def pause(self) -> None:
         """Stop sending; what is on the wire finishes, everything else goes back to the store."""
         await self._parts.store.set_paused(paused=True)
-        self._paused = True
-        self._parts.dispatcher.stopped = True
-        self._parts.dispatcher.release_all_waiting()
+        self._apply_pause(paused=True)
 
     async def resume(self) -> None:
         """Send again, what waited first."""
         await self._parts.store.set_paused(paused=False)
-        self._paused = False
-        self._parts.dispatcher.stopped = False
-        self._parts.scheduler.wake()
+        self._apply_pause(paused=False)
+
+    def _apply_pause(self, *, paused: bool) -> None:
+        self._paused = paused
+        self._parts.dispatcher.stopped = paused or self._draining
+        if paused:
+            self._parts.dispatcher.release_all_waiting()
+        else:
+            self._parts.scheduler.wake()
 
     async def cancel(self, tenant: str, webhook_id: str) -> Webhook | None:
         """Cancel a webhook unless final; see ``Store.cancel``."""
         before = await self._parts.store.cancel(tenant, webhook_id)
         if before is not None and before.state not in FINAL:
             self._parts.backlog.finished(1)
-            if before.leased and len(self._parts.dispatcher.voided) < VOIDED_REMEMBERED:
-                self._parts.dispatcher.voided.add(webhook_id)
+            if before.leased:
+                self._parts.dispatcher.void(webhook_id)
         return before
 
-    async def retry(self, tenant: str, webhook_id: str, *, force: bool = False) -> Webhook | None:
-        """Make a webhook due now; see ``Store.retry``."""
-        now = self._parts.clock.now()
+    async def retry(
+        self, tenant: str, webhook_id: str, *, force: bool = False, due_at: datetime | None = None
+    ) -> Webhook | None:
+        """Make a webhook due now, or then; see ``Store.retry``."""
+        now = due_at or self._parts.clock.now()
         before = await self._parts.store.retry(tenant, webhook_id, force=force, now=now)
         if before is not None and (force or before.state is not WebhookState.DELIVERED):
-            self._parts.dispatcher.voided.discard(webhook_id)
+            self._parts.dispatcher.unvoid(webhook_id)
             self._parts.lanes.reopen(before.lane)
             self._parts.scheduler.wake()
         return before

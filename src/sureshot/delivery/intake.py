@@ -11,9 +11,10 @@ import msgspec
 
 from sureshot.delivery.backlog import Backlog
 from sureshot.delivery.batcher import Batcher
-from sureshot.domain.errors import Draining, Overloaded
-from sureshot.domain.model import Lease, NewWebhook
-from sureshot.ports import Added, AddResult, Clock, LeaseTerms, Queue, Store
+from sureshot.delivery.fan_out import check_size, webhooks_of
+from sureshot.domain.errors import Draining, Overloaded, StoreUnavailable
+from sureshot.domain.model import Event, Lease, NewWebhook
+from sureshot.ports import Added, AddEventResult, AddResult, Clock, LeaseTerms, Queue, Store
 from sureshot.telemetry.logging import get_logger
 from sureshot.telemetry.metrics import Metrics
 
@@ -61,6 +62,7 @@ class Intake:
         self._batcher: Batcher[tuple[NewWebhook, Answered]] = Batcher(self._flush)
         self._waiting = 0
         self._waiting_bytes = 0
+        self._fanning_out = 0
         self._draining = False
 
     def submit(self, webhook: NewWebhook, answered: Answered) -> None:
@@ -91,23 +93,53 @@ class Intake:
             raise results
         return results
 
+    async def submit_event(
+        self, event: Event, endpoint_ids: Sequence[str], new_id: Callable[[datetime], str]
+    ) -> AddEventResult:
+        """Store *event* with a webhook for each endpoint, all or none.
+
+        Raises ``Overloaded``, and ``BodyTooLarge`` when it is too much for one
+        transaction.
+        """
+        check_size(event)
+        self._admit_event(len(endpoint_ids), len(event.payload))
+        result = await asyncio.shield(self._commit_event(event, endpoint_ids, new_id))
+        if isinstance(result, Overloaded):
+            raise result
+        return result
+
     def _admit(self, count: int, size_bytes: int) -> None:
+        self._check_room(count, size_bytes, full=self._waiting + count > self._limits.count)
+        self._waiting += count
+        self._waiting_bytes += size_bytes
+
+    def _admit_event(self, count: int, size_bytes: int) -> None:
+        # Events have as much room of their own, so that a big one does not shut out
+        # the others; alone, one may be bigger than that.
+        crowded = self._fanning_out > 0 and self._fanning_out + count > self._limits.count
+        self._check_room(count, size_bytes, full=crowded)
+        self._fanning_out += count
+        self._waiting_bytes += size_bytes
+
+    def _check_room(self, count: int, size_bytes: int, *, full: bool) -> None:
         if self._draining:
             raise Draining("the service is shutting down", reason="draining", retry_after_s=5)
-        self._backlog.admit(self._waiting + count)
-        if (
-            self._waiting + count > self._limits.count
-            or self._waiting_bytes + size_bytes > self._limits.size_bytes
-        ):
+        self._backlog.admit(self._waiting + self._fanning_out + count)
+        if full or self._waiting_bytes + size_bytes > self._limits.size_bytes:
             raise Overloaded(
                 "more submissions are waiting to be stored than the service holds at once",
                 reason="intake_full",
             )
-        self._waiting += count
-        self._waiting_bytes += size_bytes
 
     async def _flush(self, batch: list[tuple[NewWebhook, Answered]]) -> None:
-        committed = await self._commit([webhook for webhook, _answered in batch])
+        try:
+            committed = await self._commit([webhook for webhook, _answered in batch])
+        except Exception:
+            # Nobody may be left without an answer; the batcher logs what happened.
+            unknown = StoreUnavailable("storing failed", reason="store_unavailable")
+            for _webhook, answered in batch:
+                answered(unknown)
+            raise
         results: Sequence[AddResult | Overloaded]
         results = [committed] * len(batch) if isinstance(committed, Overloaded) else committed
         for (webhook, answered), result in zip(batch, results, strict=True):
@@ -119,7 +151,8 @@ class Intake:
 
     async def _commit(self, webhooks: Sequence[NewWebhook]) -> list[AddResult] | Overloaded:
         now = self._clock.now()
-        terms = LeaseTerms(self._owner, now + timedelta(seconds=self._limits.lease_s))
+        owner = None if self._queue.brokered else self._owner
+        terms = LeaseTerms(owner, now + timedelta(seconds=self._limits.lease_s))
         try:
             results = await self._store.add(self._choose_leased(webhooks, now), terms)
         except Overloaded as error:
@@ -129,6 +162,24 @@ class Intake:
             self._waiting_bytes -= sum(len(webhook.payload) for webhook in webhooks)
         await self._hand_over(results)
         return results
+
+    async def _commit_event(
+        self, event: Event, endpoint_ids: Sequence[str], new_id: Callable[[datetime], str]
+    ) -> AddEventResult | Overloaded:
+        try:
+            webhooks = await webhooks_of(event, endpoint_ids, new_id)
+            now = self._clock.now()
+            terms = LeaseTerms(self._owner, now + timedelta(seconds=self._limits.lease_s))
+            batch = self._choose_leased(webhooks, now)
+            result = await self._store.add_event(event, batch, terms)
+        except Overloaded as error:
+            return error
+        finally:
+            self._fanning_out -= len(endpoint_ids)
+            self._waiting_bytes -= len(event.payload)
+        if isinstance(result, list) and result:
+            await self._hand_over(result)
+        return result
 
     def _choose_leased(
         self, webhooks: Sequence[NewWebhook], now: datetime
@@ -150,7 +201,7 @@ class Intake:
             chosen.append((webhook, leased))
         return chosen
 
-    async def _hand_over(self, results: list[AddResult]) -> None:
+    async def _hand_over(self, results: Sequence[AddResult]) -> None:
         leases: list[Lease] = []
         added = 0
         for result in results:

@@ -55,10 +55,16 @@ class Lane:
         self.marked: str | None = None
         self.timer: asyncio.TimerHandle | None = None
 
-    def limit(self, destination: Destination) -> None:
-        """Take over the limits *destination* has now; a changed rate starts a new bucket."""
-        self.cap = destination.max_in_flight
-        rate = destination.rate_limit_per_s
+    def limit(self, destination: Destination, workers: int = 1) -> None:
+        """Take over this process's part of the limits *destination* has now.
+
+        A changed rate starts a new bucket. At least one request may always be
+        in flight, however many workers there are.
+        """
+        cap, rate = destination.max_in_flight, destination.rate_limit_per_s
+        self.cap = max(1, cap // workers) if cap else 0
+        if rate is not None:
+            rate /= workers
         if rate is None:
             self.bucket = None
         elif self.bucket is None or self.bucket.rate_per_s != rate:

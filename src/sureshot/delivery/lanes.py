@@ -36,6 +36,8 @@ class Lanes:
         self._open_s = open_s
         self._lanes: dict[str, Lane] = {}
         self._disabled: set[str] = set()
+        self._full_elsewhere: set[str] = set()
+        self._workers = 1
         self._active = 0
         self._writes: Batcher[tuple[str, ClosedLane | None]] = Batcher(self._write)
 
@@ -48,7 +50,10 @@ class Lanes:
                 continue
             lane = self.get(closed.lane)
             lane.marked = closed.reason
-            if closed.until is not None and closed.reason != FULL:
+            if closed.reason == FULL:
+                self._full_elsewhere.add(closed.lane)
+                lane.marked = None
+            elif closed.until is not None:
                 lane.closed_until_s = now_s + max(0.0, (closed.until - now).total_seconds())
 
     def get(self, key: str) -> Lane:
@@ -64,13 +69,18 @@ class Lanes:
         if lane is None:
             lane = self.get(key)
         if destination.limited or lane.bucket is not None or lane.cap:
-            lane.limit(destination)
+            lane.limit(destination, self._workers)
         return lane
+
+    def divide_by(self, workers: int) -> None:
+        """Split rate limits and caps evenly: so many processes deliver."""
+        self._workers = workers
 
     def is_open(self, key: str) -> bool:
         """Whether a newborn webhook of this lane may be leased at once."""
         lane = self._lanes.get(key)
-        return (lane is None or lane.marked is None) and key not in self._disabled
+        closed_elsewhere = key in self._disabled or key in self._full_elsewhere
+        return (lane is None or lane.marked is None) and not closed_elsewhere
 
     def open_breakers(self) -> int:
         """Return how many lanes are closed because their receiver is in trouble."""
@@ -129,6 +139,34 @@ class Lanes:
         lapsed = lane.closed_until_s <= self._clock.monotonic()
         if lane.marked is not None and lane.marked != FULL and lapsed:
             self.open(lane)
+
+    def observe(self, key: str, closed: ClosedLane | None) -> None:
+        """Take over what another process wrote about a lane (None: it is open)."""
+        if closed is None:
+            self._disabled.discard(key)
+            self._full_elsewhere.discard(key)
+            lane = self._lanes.get(key)
+            if lane is not None and lane.marked != FULL:
+                lane.closed_until_s, lane.marked = 0.0, None
+                lane.breaker.success(self._clock.monotonic())
+        elif closed.reason == DISABLED:
+            self._disabled.add(key)
+        elif closed.reason == FULL:
+            self._full_elsewhere.add(key)
+        elif closed.until is not None:
+            lane = self.get(key)
+            left_s = (closed.until - self._clock.now()).total_seconds()
+            lane.marked = closed.reason
+            lane.closed_until_s = max(lane.closed_until_s, self._clock.monotonic() + left_s)
+
+    async def reload(self) -> None:
+        """Read anew which lanes the store holds closed: changes may have been missed."""
+        closed = {one.lane: one for one in await self._store.closed_lanes()}
+        known = {key for key, lane in self._lanes.items() if lane.marked not in {None, FULL}}
+        for key in (known | self._disabled | self._full_elsewhere) - closed.keys():
+            self.observe(key, None)
+        for key, one in closed.items():
+            self.observe(key, one)
 
     def reopen(self, key: str) -> None:
         """Open the lane called *key* because somebody asked for another try."""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable
 from datetime import datetime
+
+import msgspec
 
 from sureshot.delivery.backlog import Backlog
 from sureshot.delivery.batcher import Batcher
 from sureshot.delivery.persist import persist
 from sureshot.delivery.slots import Slots
+from sureshot.domain.errors import Overloaded
 from sureshot.domain.model import FINAL, Lease, Result
-from sureshot.ports import Queue, Store
+from sureshot.ports import LeaseTerms, Queue, Store
 from sureshot.telemetry.metrics import Metrics
 
 
 class Recorder:
     """Ends every lease that was taken: recorded or released, then its slot is free.
 
-    While the store is away it keeps what it holds and tries again; the slots
-    stay occupied, which bounds it.
+    While the store is away it keeps what it holds and tries again, and asks for
+    nothing new to be sent: what is sent and not written down is sent once more
+    if this process dies.
     """
 
     def __init__(
@@ -38,16 +43,59 @@ class Recorder:
         self._backlog = backlog
         self._metrics = metrics
         self._freed = freed
+        self._settling: set[str] = set()
+        self._renewing: set[str] = set()
+        self._renewed: dict[str, Lease] = {}
+        self._parked: list[Callable[[], None]] = []
+        self._writable = asyncio.Event()
+        self._writable.set()
         self._results: Batcher[Result] = Batcher(self._record)
         self._unspent: Batcher[tuple[Lease, datetime | None]] = Batcher(self._release)
 
     def record(self, result: Result) -> None:
         """Have *result* written with the forming batch."""
+        lease = result.lease
+        if self._renewing and lease.webhook_id in self._renewing:
+            self._parked.append(functools.partial(self.record, result))
+            return
+        if self._renewed and (renewed := self._renewed.pop(lease.webhook_id, None)):
+            result = msgspec.structs.replace(result, lease=renewed)
+        self._settling.add(lease.webhook_id)
         self._results.add(result)
 
     def release(self, lease: Lease, due_at: datetime | None = None) -> None:
         """Have the unspent *lease* given back with the forming batch."""
+        if self._renewing and lease.webhook_id in self._renewing:
+            self._parked.append(functools.partial(self.release, lease, due_at))
+            return
+        if self._renewed:
+            lease = self._renewed.pop(lease.webhook_id, lease)
+        self._settling.add(lease.webhook_id)
         self._unspent.add((lease, due_at))
+
+    async def writable(self) -> None:
+        """Wait while the store is known to be away."""
+        await self._writable.wait()
+
+    async def renew_overdue(self, terms: LeaseTerms) -> None:
+        """Renew, in this process's name, what keeps broker messages waiting, and ack those.
+
+        A result that comes in meanwhile waits for the new token; one that is
+        being written already needs none.
+        """
+        overdue = [one for one in self._queue.overdue() if one.webhook_id not in self._settling]
+        if not overdue:
+            return
+        self._renewing = {lease.webhook_id for lease in overdue}
+        try:
+            renewed = await persist(lambda: self._store.renew(overdue, terms), "renew")
+            self._renewed.update((lease.webhook_id, lease) for lease in renewed)
+        finally:
+            self._renewing = set()
+            parked, self._parked = self._parked, []
+            for again in parked:
+                again()
+        await self._queue.ack(overdue)
 
     async def drain(self) -> None:
         """Wait until everything handed in so far is written."""
@@ -55,7 +103,10 @@ class Recorder:
         await self._unspent.drain()
 
     async def _record(self, batch: list[Result]) -> None:
-        current = await persist(lambda: self._store.record(batch), "record")
+        try:
+            current = await persist(lambda: self._try_record(batch), "record")
+        finally:
+            self._writable.set()
         finished = 0
         freed = False
         for result, was_current in zip(batch, current, strict=True):
@@ -70,6 +121,13 @@ class Recorder:
         if freed:
             self._freed()
 
+    async def _try_record(self, batch: list[Result]) -> list[bool]:
+        try:
+            return await self._store.record(batch)
+        except Overloaded:
+            self._writable.clear()
+            raise
+
     async def _release(self, batch: list[tuple[Lease, datetime | None]]) -> None:
         by_due: dict[datetime | None, list[Lease]] = {}
         for lease, due_at in batch:
@@ -81,5 +139,6 @@ class Recorder:
         self._freed()
 
     async def _settle(self, leases: list[Lease]) -> None:
+        self._settling.difference_update([lease.webhook_id for lease in leases])
         await self._queue.ack(leases)
         self._slots.give_back(leases)

@@ -56,7 +56,8 @@ class Scheduler:
             await asyncio.sleep(FULL_SLEEP_S)
             return 0.0
         now = self._clock.now()
-        terms = LeaseTerms(self._owner, now + timedelta(seconds=self._lease_s))
+        owner = None if self._queue.brokered else self._owner
+        terms = LeaseTerms(owner, now + timedelta(seconds=self._lease_s))
         began_s = self._clock.monotonic()
         due = await self._store.lease_due(
             min(room, BATCH), PER_LANE, now, terms, limit_bytes=room_bytes

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sureshot.delivery.dispatcher import LEASE_MARGIN_S, Dispatcher
 from sureshot.delivery.persist import persist
+from sureshot.delivery.recorder import Recorder
 from sureshot.delivery.slots import Slots
 from sureshot.domain.model import Lease
 from sureshot.ports import Clock, LeaseTerms, Queue, Store
 from sureshot.telemetry.logging import get_logger
+
+KEEP_EVERY_S = 0.1
 
 log = get_logger()
 
@@ -28,16 +32,25 @@ class Worker:
         dispatcher: Dispatcher,
         slots: Slots,
         clock: Clock,
+        recorder: Recorder,
+        trusted: Callable[[], bool],
         owner: str,
         lease_s: float,
         timeout_s: float,
     ) -> None:
-        """*timeout_s* is the longest an attempt takes that does not say otherwise."""
+        """*timeout_s* is the longest an attempt takes that does not say otherwise.
+
+        *trusted* tells whether this process is certainly not given up for dead;
+        while it may be, every lease is renewed before it is used.
+        """
         self._store = store
         self._queue = queue
         self._dispatcher = dispatcher
         self._slots = slots
         self._clock = clock
+        self._recorder = recorder
+        self._trusted = trusted
+        self._doubted_until = clock.now()
         self._owner = owner
         self._lease_s = lease_s
         self._timeout_s = timeout_s
@@ -48,10 +61,28 @@ class Worker:
             free = await self._slots.wait_free()
             leases = await self._queue.take(min(free, BATCH))
             self._slots.take(leases)
+            await self._recorder.writable()
             for lease in await self._with_time_left(leases):
                 self._deliver(lease)
             # A full queue must not keep the loop from serving everybody else.
             await asyncio.sleep(0)
+
+    async def keep_leases(self) -> None:
+        """Take over from the broker what is in flight for long, until cancelled."""
+        while True:
+            await asyncio.sleep(KEEP_EVERY_S)
+            try:
+                await self._recorder.renew_overdue(self._terms())
+            except Exception:
+                # The broker keeps the messages then, which is safe; the next turn tries again.
+                log.exception("worker.keep_failed")
+
+    def doubt(self) -> None:
+        """Renew every lease given so far before it is used: they were voided by others."""
+        self._doubted_until = self._terms().expires_at
+
+    def _terms(self) -> LeaseTerms:
+        return LeaseTerms(self._owner, self._clock.now() + timedelta(seconds=self._lease_s))
 
     def _deliver(self, lease: Lease) -> None:
         try:
@@ -63,10 +94,13 @@ class Worker:
 
     async def _with_time_left(self, leases: list[Lease]) -> list[Lease]:
         now = self._clock.now()
-        short = [lease for lease in leases if self._ends_soon(lease, now)]
+        if self._trusted():
+            short = [lease for lease in leases if self._ends_soon(lease, now)]
+        else:
+            short = leases
         if not short:
             return leases
-        terms = LeaseTerms(self._owner, now + timedelta(seconds=self._lease_s))
+        terms = self._terms()
         renewed = await persist(lambda: self._store.renew(short, terms), "renew")
         ours = {lease.webhook_id: lease for lease in renewed}
         lost = [lease for lease in short if lease.webhook_id not in ours]
@@ -76,5 +110,7 @@ class Worker:
         return [lease for lease in leases if lease.webhook_id not in shorts] + renewed
 
     def _ends_soon(self, lease: Lease, now: datetime) -> bool:
+        if lease.expires_at <= self._doubted_until:
+            return True
         needed_s = (lease.timeout_s or self._timeout_s) + LEASE_MARGIN_S
         return lease.expires_at - now < timedelta(seconds=needed_s)

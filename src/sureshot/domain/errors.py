@@ -14,6 +14,7 @@ The tree (the HTTP status each becomes stands in ``api/problems.py``):
     - NotFound
     - IdempotencyConflict        a known key with another request
     - IllegalTransition          a final webhook asked to move
+    - AlreadyExists              an id that was to be new is taken
   x Overloaded                   the service is at a limit; try again later
     - Draining                   it is shutting down
     - StoreUnavailable           the store cannot take writes now
@@ -88,6 +89,10 @@ class IdempotencyConflict(CallerError):
 
 class IllegalTransition(CallerError):
     """The webhook's state does not allow this."""
+
+
+class AlreadyExists(CallerError):
+    """There is one of that id already."""
 
 
 class Overloaded(SureshotError):

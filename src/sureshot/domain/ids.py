@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+SLOT_BITS = 7
 _TAIL_BITS = 62
 _TAILS_AT_ONCE = 64
 _VARIANT = 0b10 << _TAIL_BITS
@@ -18,12 +19,21 @@ class IdSource:
     When 4,096 ids are used up within one millisecond, or the clock goes back,
     it borrows from the next millisecond. *random_bits* returns that many random
     bits; 62 of them make an id unguessable.
+
+    Processes that make ids beside each other need a slot each: its 7 bits take
+    the end of the sequence, so that no two of them ever make the same key.
     """
 
     def __init__(self, random_bits: Callable[[int], int]) -> None:
         self._random_bits = random_bits
         self._last = 0
+        self._slot_bits = 0
+        self._slot = 0
         self._tails: list[int] = []
+
+    def use_slot(self, slot: int) -> None:
+        """Make only keys that end in *slot*, from 0 to 127, from now on."""
+        self._slot_bits, self._slot = SLOT_BITS, slot
 
     def raise_floor(self, key: int) -> None:
         """Keep every further key above *key*, the highest one known from before."""
@@ -31,9 +41,9 @@ class IdSource:
 
     def new(self, now: datetime, prefix: str = "wh") -> str:
         """Return a new id; keys of one source are strictly increasing."""
-        key = int(now.timestamp() * 1000) << 12
+        key = int(now.timestamp() * 1000) << 12 | self._slot
         if key <= self._last:
-            key = self._last + 1
+            key = ((self._last >> self._slot_bits) + 1) << self._slot_bits | self._slot
         self._last = key
         if not self._tails:
             self._tails = self._draw_tails()

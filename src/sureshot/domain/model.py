@@ -11,6 +11,9 @@ from enum import StrEnum
 
 import msgspec
 
+DEFAULT_TENANT = "default"
+"""The tenant that is always there; its administrators run the deployment."""
+
 Headers = tuple[tuple[str, str], ...]
 """Header names as the caller wrote them, with their values; order kept."""
 
@@ -91,7 +94,19 @@ class NewWebhook(msgspec.Struct, frozen=True, gc=False):
     idempotency: IdempotencyKey | None = None
 
 
-class Lease(msgspec.Struct, frozen=True, gc=False):
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened, published once; ``webhooks`` is how many it became."""
+
+    id: str
+    tenant: str
+    event_type: str
+    payload: bytes
+    created_at: datetime
+    webhooks: int
+    idempotency: IdempotencyKey | None = None
+
+
+class Lease(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The exclusive right to make one attempt at one webhook until ``expires_at``.
 
     A webhook is born leased: ``Store.add`` returns leases and the queue carries
@@ -247,3 +262,37 @@ class Token(msgspec.Struct, frozen=True):
     scopes: frozenset[Scope]
     name: str
     created_at: datetime
+
+
+class Action(StrEnum):
+    """An administrative act, as the audit log names it."""
+
+    TOKEN_CREATE = "token.create"  # noqa: S105 - names an act
+    TOKEN_ROTATE = "token.rotate"  # noqa: S105
+    TOKEN_REVOKE = "token.revoke"  # noqa: S105
+    TENANT_CREATE = "tenant.create"
+    PAUSE = "sending.pause"
+    RESUME = "sending.resume"
+    ENDPOINT_CREATE = "endpoint.create"
+    ENDPOINT_UPDATE = "endpoint.update"
+    ENDPOINT_DELETE = "endpoint.delete"
+    ENDPOINT_ROTATE_SECRET = "endpoint.rotate-secret"  # noqa: S105
+    ENDPOINT_ENABLE = "endpoint.enable"
+    ENDPOINT_DISABLE = "endpoint.disable"
+    ENDPOINT_RECOVER = "endpoint.recover"
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """Who did what to what, and when; append-only.
+
+    ``subject`` is the id of what was acted on. ``tenant`` is whose log it is in,
+    which is not always the tenant of the token.
+    """
+
+    id: str
+    tenant: str
+    at: datetime
+    token_id: str
+    token_name: str
+    action: Action
+    subject: str

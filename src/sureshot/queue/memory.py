@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from sureshot.domain.errors import Overloaded
 from sureshot.domain.model import Lease
+from sureshot.ports import Census
 
 
 def _ignore(_waited_s: float, _leases: int) -> None:
@@ -21,6 +22,8 @@ class MemoryQueue:
     were taken together. Leases in it die with the process; the store finds
     them again.
     """
+
+    brokered = False
 
     def __init__(
         self,
@@ -38,6 +41,30 @@ class MemoryQueue:
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._closed = False
+        self.published = 0
+        self.taken = 0
+        self.poisoned = 0
+
+    async def open(self) -> None:
+        """See ``Queue.open``; there is nothing to get ready."""
+
+    def learn(self, census: Census) -> None:
+        """See ``Queue.learn``; other processes' leases lie in queues of their own."""
+
+    async def ready_messages(self) -> int | None:
+        """See ``Queue.ready_messages``; there is no broker."""
+        return None
+
+    async def drain(self) -> None:
+        """See ``Queue.drain``."""
+
+    def left_here(self) -> int:
+        """See ``Queue.left_here``: all of it."""
+        return self._depth
+
+    def overdue(self) -> list[Lease]:
+        """See ``Queue.overdue``; no broker keeps anything."""
+        return []
 
     def room(self) -> tuple[int, int]:
         """See ``Queue.room``."""
@@ -57,6 +84,7 @@ class MemoryQueue:
             raise Overloaded("the queue is full", reason="queue_full")
         self._batches.append((self._monotonic(), deque(leases)))
         self._depth += len(leases)
+        self.published += len(leases)
         self._bytes += size
         self._arrived.set()
 
@@ -80,6 +108,7 @@ class MemoryQueue:
                 taken.extend(batch.popleft() for _ in range(wanted))
             self._observe(self._monotonic() - published_at, wanted)
         self._depth -= len(taken)
+        self.taken += len(taken)
         self._bytes -= sum(len(lease.payload) for lease in taken)
         return taken
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 import apsw
-import msgspec
 
 from sureshot.domain.errors import ConfigurationError, StoreUnavailable
 from sureshot.domain.model import (
     Attempt,
+    AuditEntry,
     Endpoint,
+    Event,
     Lease,
     NewWebhook,
     Result,
@@ -24,21 +25,34 @@ from sureshot.domain.model import (
     Token,
     Webhook,
 )
-from sureshot.ports import AddResult, ClosedLane, Counts, Due, LeaseTerms, Page, WebhookFilter
+from sureshot.ports import (
+    AddEventResult,
+    AddResult,
+    Beat,
+    Census,
+    Change,
+    ClosedLane,
+    Counts,
+    Due,
+    LeaseTerms,
+    Page,
+    Peer,
+    WebhookFilter,
+)
 from sureshot.store import (
+    sqlite_audit,
     sqlite_changes,
+    sqlite_events,
     sqlite_intake,
     sqlite_reads,
     sqlite_record,
 )
 from sureshot.store.queries import read_sql
-from sureshot.store.sealing import Sealer
+from sureshot.store.rows import from_us, to_us
+from sureshot.store.sealing import Document, Sealer
 from sureshot.store.sqlite_due import DueQuery
-from sureshot.store.sqlite_rows import SQL, from_us, to_us
+from sureshot.store.sqlite_rows import SQL
 from sureshot.store.sqlite_thread import DatabaseThread
-
-Document = TypeVar("Document", Endpoint, Tenant, Token)
-
 
 PAUSE = "Pause"
 """The kind of the one document that says leasing is paused; absent when it is not."""
@@ -60,15 +74,17 @@ class SqliteStore:
         self._due = DueQuery()
         self._closed_lanes: dict[str, tuple[int | None, str]] = {}
         self._paused = False
+        self._owner = ""
 
     # -- life ---------------------------------------------------------------
 
-    async def open(self, now: datetime, owner: str) -> None:  # noqa: ARG002 - other stores need it
+    async def open(self, now: datetime, owner: str) -> None:  # noqa: ARG002 - others partition by it
         """Create or open the file, void all leases.
 
         Raises ``ConfigurationError`` when another process owns the file or it
         cannot be used.
         """
+        self._owner = owner
         self._lock = await asyncio.to_thread(_take_file, self._path, owner)
         try:
             writer = DatabaseThread(self._path, writes=True)
@@ -102,6 +118,22 @@ class SqliteStore:
             raise StoreUnavailable("the store is not open", reason="store_closed")
         return self._threads
 
+    # -- other processes: there are none ------------------------------------
+
+    def watch(self, told: Callable[[Change], None]) -> None:
+        """See ``Store.watch``; nobody else writes this file."""
+
+    async def beat(self, beat: Beat) -> Census:
+        """See ``Store.beat``."""
+        return Census([Peer(self._owner, beat, 0.0)])
+
+    async def take_over(self, silent_s: float) -> int:  # noqa: ARG002 - there is nobody
+        """See ``Store.take_over``; opening the file has voided every lease."""
+        return 0
+
+    async def set_queue_depth(self, depth: int) -> None:
+        """See ``Store.set_queue_depth``; the queue in memory counts itself."""
+
     # -- the line -----------------------------------------------------------
 
     async def add(
@@ -109,6 +141,16 @@ class SqliteStore:
     ) -> list[AddResult]:
         """See ``Store.add``."""
         return await self._writer.run(sqlite_intake.add, batch, terms)
+
+    async def add_event(
+        self, event: Event, batch: Sequence[tuple[NewWebhook, bool]], terms: LeaseTerms
+    ) -> AddEventResult:
+        """See ``Store.add_event``."""
+        return await self._writer.run(sqlite_events.add_event, event, batch, terms)
+
+    async def event(self, tenant: str, event_id: str) -> Event | None:
+        """See ``Store.event``."""
+        return await self._reader.run(sqlite_events.event, tenant, event_id)
 
     async def lease_due(
         self,
@@ -176,6 +218,13 @@ class SqliteStore:
             sqlite_changes.retry, tenant, webhook_id, force=force, now=now
         )
 
+    async def failing(self, endpoint_ids: Sequence[str], since: datetime) -> list[str]:
+        """See ``Store.failing``."""
+        return await self._reader.run(sqlite_reads.failing, endpoint_ids, since)
+
+    async def prepare(self, now: datetime) -> None:
+        """See ``Store.prepare``; a file needs nothing."""
+
     async def forget_before(self, before: datetime, limit: int) -> int:
         """See ``Store.forget_before``."""
         return await self._writer.run(sqlite_changes.forget_before, before, limit)
@@ -220,6 +269,12 @@ class SqliteStore:
         await self._writer.run(sqlite_changes.delete_endpoint, endpoint_id)
         self._closed_lanes.pop(endpoint_id, None)
 
+    async def endpoint(self, endpoint_id: str) -> Endpoint | None:
+        """See ``Store.endpoint``."""
+        kind = Endpoint.__name__
+        found = await self._writer.run(sqlite_changes.document, kind, endpoint_id)
+        return None if found is None else self._sealer.open_document(Endpoint, endpoint_id, found)
+
     async def endpoints(self) -> list[Endpoint]:
         """See ``Store.endpoints``."""
         return await self._all(Endpoint)
@@ -244,18 +299,26 @@ class SqliteStore:
         """See ``Store.tokens``."""
         return await self._all(Token)
 
+    # -- the audit log ------------------------------------------------------
+
+    async def add_audit(self, entries: Sequence[AuditEntry]) -> None:
+        """See ``Store.add_audit``."""
+        await self._writer.run(sqlite_audit.add, entries)
+
+    async def audit(self, tenant: str, after: str | None, limit: int) -> list[AuditEntry]:
+        """See ``Store.audit``."""
+        return await self._reader.run(sqlite_audit.page, tenant, after, limit)
+
     async def _put(self, value: Endpoint | Tenant | Token) -> None:
-        kind = type(value).__name__
-        document = self._sealer.seal(f"{kind} {value.id}", msgspec.json.encode(value))
-        await self._writer.run(sqlite_changes.put_document, kind, value.id, document)
+        document = self._sealer.seal_document(value)
+        await self._writer.run(
+            sqlite_changes.put_document, type(value).__name__, value.id, document
+        )
 
     async def _all(self, kind: type[Document]) -> list[Document]:
         # The writer's connection sees its own commits at once; a reader might lag behind.
         found = await self._writer.run(sqlite_changes.documents, kind.__name__)
-        return [
-            msgspec.json.decode(self._sealer.open(f"{kind.__name__} {key}", document), type=kind)
-            for key, document in found
-        ]
+        return [self._sealer.open_document(kind, key, document) for key, document in found]
 
 
 def _take_file(path: Path, owner: str) -> IO[str]:

@@ -7,8 +7,10 @@ from datetime import datetime
 import apsw
 
 from sureshot.domain.model import FINAL, Endpoint, Webhook, WebhookState
+from sureshot.store import sqlite_events
+from sureshot.store.rows import key_of, to_us
 from sureshot.store.sqlite_reads import get
-from sureshot.store.sqlite_rows import SQL, fetch, key_of, to_us
+from sureshot.store.sqlite_rows import SQL, fetch, fetch_one
 
 
 def cancel(connection: apsw.Connection, tenant: str, webhook_id: str) -> Webhook | None:
@@ -60,6 +62,12 @@ def documents(connection: apsw.Connection, kind: str) -> list[tuple[str, bytes]]
     return [(key, document) for key, document in fetch(connection, "documents", (kind,))]
 
 
+def document(connection: apsw.Connection, kind: str, key: str) -> bytes | None:
+    """Return one document, or None."""
+    found = fetch_one(connection, "document", (kind, key))
+    return None if found is None else bytes(found[0])
+
+
 def forget_before(connection: apsw.Connection, before: datetime, limit: int) -> int:
     """Delete some finished webhooks that are old; see ``Store.forget_before``."""
     first_kept = (to_us(before) // 1000) << 12
@@ -67,7 +75,7 @@ def forget_before(connection: apsw.Connection, before: datetime, limit: int) -> 
     connection.executemany(SQL["forget_attempts"], keys)
     connection.executemany(SQL["forget_webhook"], keys)
     connection.execute(SQL["forget_old_keys"], (to_us(before),))
-    return len(keys)
+    return len(keys) + sqlite_events.forget_before(connection, before, limit)
 
 
 def delete_endpoint(connection: apsw.Connection, endpoint_id: str) -> None:

@@ -9,24 +9,17 @@ import apsw
 
 from sureshot.domain.model import Attempt, ErrorKind, Lease, Outcome
 from sureshot.ports import Due, LeaseTerms
-from sureshot.store.sqlite_rows import (
-    SQL,
+from sureshot.store.rows import (
+    CRASHES_ALLOWED,
+    LANES_PER_CALL,
+    NEVER_US,
+    SUSPECT_AFTER,
     attempt_row,
-    fetch,
-    fetch_one,
     from_us,
     lease_from_row,
     to_us,
 )
-
-LANES_PER_CALL = 2000
-"""How many lanes one call looks at; the next call goes on where this one stopped."""
-SUSPECT_AFTER = 5
-"""A webhook whose owner vanished this often is leased alone..."""
-CRASHES_ALLOWED = 8
-"""...and after this many it is failed with ``worker_crashed``."""
-
-_NEVER = 1 << 62
+from sureshot.store.sqlite_rows import SQL, fetch, fetch_one
 
 ClosedLanes = dict[str, tuple[int | None, str]]
 
@@ -40,7 +33,7 @@ class DueQuery:
 
     def __init__(self) -> None:
         self._resume_after = ""
-        self._wake_us = _NEVER
+        self._wake_us = NEVER_US
 
     def lease_due(
         self,
@@ -84,7 +77,7 @@ class DueQuery:
         self._wake_us = wake_us
         if self._resume_after:
             wake_us = now_us
-        return Due(leases, None if wake_us == _NEVER else from_us(max(wake_us, now_us)))
+        return Due(leases, None if wake_us == NEVER_US else from_us(max(wake_us, now_us)))
 
     def _waiting_lanes(self, connection: apsw.Connection) -> Iterator[tuple[str, int]]:
         after, self._resume_after = self._resume_after, ""
@@ -99,7 +92,7 @@ class DueQuery:
 
 def _next_lease_end(connection: apsw.Connection) -> int:
     found = fetch_one(connection, "next_lease_end")
-    return _NEVER if found is None or found[0] is None else int(found[0])
+    return NEVER_US if found is None or found[0] is None else int(found[0])
 
 
 def _opens_us(closed: ClosedLanes, lane: str, now_us: int) -> int | None:
@@ -118,7 +111,7 @@ def _close_for_probe(
 
 def _first_due(connection: apsw.Connection, lane: str) -> int:
     found = fetch_one(connection, "first_due_in_lane", (lane,))
-    return _NEVER if found is None else int(found[0])
+    return NEVER_US if found is None else int(found[0])
 
 
 def _take_from_lane(

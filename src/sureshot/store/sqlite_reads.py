@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import apsw
@@ -9,21 +10,18 @@ import apsw
 from sureshot.domain.ids import format_id, parse_id
 from sureshot.domain.model import Attempt, Webhook, WebhookState
 from sureshot.ports import Counts, Page, WebhookFilter
-from sureshot.store.sqlite_due import LANES_PER_CALL
-from sureshot.store.sqlite_rows import (
+from sureshot.store.rows import (
     CODES,
+    LANES_PER_CALL,
+    ROWS_PER_PAGE,
     Row,
     attempt_from_row,
-    fetch,
-    fetch_one,
     from_us,
     key_of,
     to_us,
     webhook_from_row,
 )
-
-ROWS_PER_PAGE = 20_000
-"""How many rows one page of a list may look at before it ends early."""
+from sureshot.store.sqlite_rows import fetch, fetch_one
 
 _INDEXED_STATES = {WebhookState.RETRYING, WebhookState.FAILED, WebhookState.CANCELLED}
 
@@ -149,3 +147,9 @@ def latest_id(connection: apsw.Connection) -> str | None:
     """Return the highest id; see ``Store.latest_id``."""
     found = fetch_one(connection, "latest")
     return None if found is None else format_id(found[0], found[1])
+
+
+def failing(connection: apsw.Connection, endpoint_ids: Sequence[str], since: datetime) -> list[str]:
+    """Return who fails all the time; see ``Store.failing``."""
+    bounds = (_first_key(since), to_us(since))
+    return [one for one in endpoint_ids if fetch_one(connection, "failing", (one, *bounds))]

@@ -10,17 +10,17 @@ import msgspec
 
 from sureshot.domain.model import FINAL, Lease, Result, WebhookState
 from sureshot.ports import LeaseTerms
-from sureshot.store.sqlite_rows import (
+from sureshot.store.rows import (
     CODES,
-    SQL,
     STATES,
-    Row,
     attempt_row,
-    fetch_one,
+    decision_row,
+    delivered_at_us,
     key_of,
     keys_and_tokens,
     to_us,
 )
+from sureshot.store.sqlite_rows import SQL, fetch_one
 
 _DELIVERED = CODES[WebhookState.DELIVERED]
 
@@ -35,7 +35,7 @@ def record(connection: apsw.Connection, results: Sequence[Result]) -> list[bool]
     for result in results:
         key = key_of(result.lease.webhook_id)
         attempts.append(attempt_row(key, result.attempt, result.lease.attempt_number))
-        decisions.append(_decision_row(key, result, result.lease.attempt_number))
+        decisions.append(decision_row(key, result, result.lease.attempt_number))
     connection.execute("SAVEPOINT record")
     before = connection.total_changes()
     try:
@@ -54,24 +54,6 @@ def record(connection: apsw.Connection, results: Sequence[Result]) -> list[bool]
     return [_record_one(connection, result) for result in results]
 
 
-def _decision_row(key: int, result: Result, number: int) -> Row:
-    decision = result.decision
-    return (
-        CODES[decision.state],
-        None if decision.due_at is None else to_us(decision.due_at),
-        _delivered_at(result) if decision.state is WebhookState.DELIVERED else None,
-        number,
-        result.lease.schedule_step,
-        key,
-        result.lease.token,
-    )
-
-
-def _delivered_at(result: Result) -> int:
-    attempt = result.attempt
-    return to_us(attempt.started_at) + round(attempt.outcome.duration_s * 1e6)
-
-
 def _record_one(connection: apsw.Connection, result: Result) -> bool:
     key = key_of(result.lease.webhook_id)
     found = fetch_one(connection, "attempts_made", (key,))
@@ -81,11 +63,11 @@ def _record_one(connection: apsw.Connection, result: Result) -> bool:
     number = attempts + 1
     connection.execute(SQL["insert_attempt"], attempt_row(key, result.attempt, number))
     if token == result.lease.token and STATES[code] not in FINAL:
-        connection.execute(SQL["apply_decision"], _decision_row(key, result, number))
+        connection.execute(SQL["apply_decision"], decision_row(key, result, number))
         return True
     connection.execute(SQL["count_attempt"], (number, key))
     if result.decision.state is WebhookState.DELIVERED and STATES[code] not in FINAL:
-        connection.execute(SQL["finish_late"], (_delivered_at(result), key))
+        connection.execute(SQL["finish_late"], (delivered_at_us(result), key))
     return False
 
 

@@ -34,6 +34,7 @@ class Metrics:
         self.finished: Counter[str] = Counter()
         self.rejections: Counter[str] = Counter()
         self.duplicates_refused = 0
+        self.poisoned: Gauge = _none
         self.queue_latency = Histogram()
         self.delivery_duration = Histogram()
         self.end_to_end = Histogram()
@@ -89,6 +90,11 @@ class _ServiceCollector(Collector):
         accepted = CounterMetricFamily("sureshot_webhooks_accepted", "Webhooks stored durably")
         accepted.add_metric([], metrics.accepted)
         yield accepted
+        poisoned = CounterMetricFamily(
+            "sureshot_poisoned_messages", "Broker messages that could not be read"
+        )
+        poisoned.add_metric([], metrics.poisoned())
+        yield poisoned
         yield _labelled(
             "sureshot_attempts", "Attempts by outcome: 2xx, 4xx, or error kind", "outcome",
             metrics.attempts,
@@ -142,3 +148,7 @@ def _histograms(name: str, meaning: str, label: str, all_of: dict[str, Histogram
     for value, histogram in all_of.items():
         family.add_metric([value], histogram.cumulative(), histogram.total)
     return family
+
+
+def _none() -> float:
+    return 0.0

@@ -141,3 +141,48 @@ DELETE FROM documents WHERE kind = ? AND id = ?;
 
 -- documents --
 SELECT id, document FROM documents WHERE kind = ? ORDER BY id;
+
+-- document --
+SELECT document FROM documents WHERE kind = ? AND id = ?;
+
+-- insert_audit --
+INSERT INTO audit (key, tail, tenant, at, token_id, token_name, action, subject)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- audit --
+SELECT key, tail, tenant, at, token_id, token_name, action, subject FROM audit
+WHERE tenant = ? AND (key, tail) < (?, ?) ORDER BY key DESC, tail DESC LIMIT ?;
+
+-- insert_event --
+INSERT INTO events (key, tail, tenant, event_type, payload, created_at, webhooks)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- event --
+SELECT key, tail, tenant, event_type, payload, created_at, webhooks FROM events
+WHERE key = ? AND tail = ? AND tenant = ?;
+
+-- known_event_key --
+SELECT k.fingerprint, e.key, e.tail, e.webhooks
+FROM event_keys k JOIN events e ON e.key = k.event AND e.tail = k.event_tail
+WHERE k.tenant = ? AND k.key = ? AND k.created_at > ?;
+
+-- put_event_key --
+INSERT OR REPLACE INTO event_keys VALUES (?, ?, ?, ?, ?, ?);
+
+-- forget_old_event_keys --
+DELETE FROM event_keys WHERE created_at <= ?;
+
+-- forget_old_events --
+DELETE FROM events WHERE rowid IN
+    (SELECT rowid FROM events WHERE key < ? ORDER BY key, tail LIMIT ?);
+
+-- failing --
+SELECT wanted.id
+FROM (SELECT ?1 AS id) AS wanted
+WHERE EXISTS (SELECT 1 FROM webhooks w WHERE w.endpoint_id = wanted.id AND w.key < ?2
+              AND w.state IN (1, 3) AND w.attempts > 0)
+  AND EXISTS (SELECT 1 FROM webhooks w WHERE w.endpoint_id = wanted.id AND w.attempts > 0
+              AND w.state IN (1, 3)
+              AND (SELECT max(a.started_at) FROM attempts a WHERE a.webhook = w.key) >= ?3)
+  AND NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.endpoint_id = wanted.id AND w.state = 2
+                  AND w.delivered_at >= ?3);

@@ -75,3 +75,38 @@ CREATE TABLE IF NOT EXISTS documents (
     document BLOB NOT NULL,
     PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
+
+-- Who did what to what; append-only.
+CREATE TABLE IF NOT EXISTS audit (
+    tenant     TEXT NOT NULL,
+    key        INTEGER NOT NULL,
+    tail       INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    token_id   TEXT NOT NULL,
+    token_name TEXT NOT NULL,
+    action     TEXT NOT NULL,
+    subject    TEXT NOT NULL,
+    PRIMARY KEY (tenant, key, tail)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS events (
+    key        INTEGER NOT NULL,
+    tail       INTEGER NOT NULL,
+    tenant     TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    payload    BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    webhooks   INTEGER NOT NULL,     -- how many it became
+    PRIMARY KEY (key, tail)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS event_keys (
+    tenant      TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    event       INTEGER NOT NULL,
+    event_tail  INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    PRIMARY KEY (tenant, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS event_keys_by_age ON event_keys (created_at);

@@ -1,9 +1,4 @@
-"""What the delivery engine needs from the outside world, one Protocol per need.
-
-Store and Queue take and give sequences: one webhook is a list of one. A round
-trip costs far more than a row, so the batch is the unit of work. Every method
-of a port may raise ``StoreUnavailable``; then nothing of the call was done.
-"""
+"""Store: the only truth."""
 
 from __future__ import annotations
 
@@ -11,141 +6,31 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-import msgspec
-
 from sureshot.domain.model import (
     Attempt,
+    AuditEntry,
     Endpoint,
+    Event,
     Lease,
     NewWebhook,
-    Outcome,
     Result,
     Tenant,
     Token,
     Webhook,
-    WebhookState,
 )
-from sureshot.domain.url import Target
-
-
-class Clock(Protocol):
-    """Tells the time."""
-
-    def now(self) -> datetime:
-        """Return the current instant, timezone-aware, in UTC."""
-        ...
-
-    def monotonic(self) -> float:
-        """Return seconds that never go back; only differences mean something."""
-        ...
-
-
-class OutgoingRequest(msgspec.Struct, frozen=True, gc=False):
-    """One HTTP request, complete but for what the connection adds.
-
-    ``header_text`` holds validated ``name: value`` lines, each ended by CRLF,
-    without Host, Content-Length and Accept-Encoding: the sender adds these.
-    ``timeout_s`` bounds the whole attempt, name lookup included.
-    """
-
-    target: Target
-    method: str
-    header_text: str
-    body: bytes
-    timeout_s: float
-
-
-class Sender(Protocol):
-    """Makes HTTP requests to receivers."""
-
-    def send(self, request: OutgoingRequest, on_outcome: Callable[[Outcome], None]) -> None:
-        """Start one request; *on_outcome* is called exactly once, from the event loop.
-
-        Every failure becomes an ``Outcome``; nothing is raised for one. The
-        call may come before this method returns.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Abort what is in flight (outcome ``sender_closed``) and free every socket."""
-        ...
-
-
-class Added(msgspec.Struct, frozen=True, gc=False):
-    """The webhook was stored; ``lease`` is None when it was stored free."""
-
-    lease: Lease | None
-
-
-class Twin(msgspec.Struct, frozen=True, gc=False):
-    """The idempotency key is known and the request is the same: the original."""
-
-    id: str
-    created_at: datetime
-    state: WebhookState
-
-
-class KeyConflict(msgspec.Struct, frozen=True, gc=False):
-    """The idempotency key is known with another request; nothing was stored."""
-
-    id: str
-
-
-AddResult = Added | Twin | KeyConflict
-
-
-class LeaseTerms(msgspec.Struct, frozen=True, gc=False):
-    """For whom and until when a lease is given."""
-
-    owner: str
-    expires_at: datetime
-
-
-class Due(msgspec.Struct, frozen=True):
-    """What ``lease_due`` found: leases, and when to look again (None: nothing waits)."""
-
-    leases: list[Lease]
-    next_due_at: datetime | None
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """How much is stored and not final, and how old the oldest due free row is.
-
-    ``free`` counts the rows nobody holds a lease for; it is part of ``backlog``.
-    """
-
-    backlog: int
-    free: int
-    oldest_due_at: datetime | None
-
-
-class ClosedLane(msgspec.Struct, frozen=True, gc=False):
-    """A lane ``lease_due`` passes over until then (None: until it is opened)."""
-
-    lane: str
-    until: datetime | None
-    reason: str
-
-
-class WebhookFilter(msgspec.Struct, frozen=True):
-    """Which webhooks a list shows; None means any. ``since`` <= created < ``until``."""
-
-    state: WebhookState | None = None
-    endpoint_id: str | None = None
-    event_type: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-class Page(msgspec.Struct, frozen=True):
-    """Webhooks newest first, and the id to go on after (None at the end).
-
-    A page may hold fewer than asked for although more follow: the store reads
-    a bounded number of rows for each page.
-    """
-
-    items: list[Webhook]
-    next_after: str | None
+from sureshot.ports.values import (
+    AddEventResult,
+    AddResult,
+    Beat,
+    Census,
+    Change,
+    ClosedLane,
+    Counts,
+    Due,
+    LeaseTerms,
+    Page,
+    WebhookFilter,
+)
 
 
 class Store(Protocol):
@@ -159,6 +44,25 @@ class Store(Protocol):
         """Finish the writes under way and let go of the database."""
         ...
 
+    def watch(self, told: Callable[[Change], None]) -> None:
+        """Have *told* called, on the event loop, when other processes change something.
+
+        Within milliseconds as a rule. This process's own changes are left out.
+        """
+        ...
+
+    async def beat(self, beat: Beat) -> Census:
+        """Say that this process lives, and return who else does."""
+        ...
+
+    async def take_over(self, silent_s: float) -> int:
+        """Void the leases of processes silent for longer; return how many."""
+        ...
+
+    async def set_queue_depth(self, depth: int) -> None:
+        """Correct the census: so many leases lie in the queue, whatever was counted."""
+        ...
+
     async def add(
         self, batch: Sequence[tuple[NewWebhook, bool]], terms: LeaseTerms
     ) -> list[AddResult]:
@@ -168,6 +72,21 @@ class Store(Protocol):
         it is stored free and ``lease_due`` finds it. Twins inside one batch are
         merged: the first is added, the others answer ``Twin`` or ``KeyConflict``.
         """
+        ...
+
+    async def add_event(
+        self, event: Event, batch: Sequence[tuple[NewWebhook, bool]], terms: LeaseTerms
+    ) -> AddEventResult:
+        """Store *event*, its idempotency key and its webhooks in one durable transaction.
+
+        *batch* as for ``add``, without keys of its own; one ``Added`` per item, in
+        order. Keys of events and keys of webhooks are two things. Nothing is
+        stored when the key is known.
+        """
+        ...
+
+    async def event(self, tenant: str, event_id: str) -> Event | None:
+        """Return one event without its key; None if unknown or another tenant's."""
         ...
 
     async def lease_due(
@@ -241,10 +160,23 @@ class Store(Protocol):
         ...
 
     async def forget_before(self, before: datetime, limit: int) -> int:
-        """Delete up to *limit* finished webhooks created before then, with their attempts.
+        """Delete about *limit* finished webhooks created before then, with their attempts.
 
-        Returns how many; 0 means none is left. What is not final is never deleted.
+        As many old events too. Returns how many rows; 0 means none is left. What is
+        not final is never deleted. A store that keeps whole days together drops
+        them at once.
         """
+        ...
+
+    async def failing(self, endpoint_ids: Sequence[str], since: datetime) -> list[str]:
+        """Return those of *endpoint_ids* that failed before and after *since*, and never succeeded.
+
+        Looked up in what is stored, so that no delivery has to count for it.
+        """
+        ...
+
+    async def prepare(self, now: datetime) -> None:
+        """Make ready for the days to come; called at the start and every few minutes."""
         ...
 
     async def counts(self, now: datetime) -> Counts:
@@ -283,6 +215,10 @@ class Store(Protocol):
         """Delete an endpoint; its waiting webhooks are cancelled in the same transaction."""
         ...
 
+    async def endpoint(self, endpoint_id: str) -> Endpoint | None:
+        """Return one endpoint; None if there is none of that id."""
+        ...
+
     async def endpoints(self) -> list[Endpoint]:
         """Return every endpoint, oldest first."""
         ...
@@ -307,30 +243,10 @@ class Store(Protocol):
         """Return every token."""
         ...
 
-
-class Queue(Protocol):
-    """Carries leases to workers, at least once. Holds no truth and no delays."""
-
-    def room(self) -> tuple[int, int]:
-        """Return how many leases, and how many bytes of payload, still fit."""
+    async def add_audit(self, entries: Sequence[AuditEntry]) -> None:
+        """Append *entries* in one durable transaction; they are never changed."""
         ...
 
-    async def publish(self, leases: Sequence[Lease]) -> None:
-        """Hand *leases* over. May raise ``Overloaded``; the leases then expire."""
-        ...
-
-    async def take(self, limit: int) -> list[Lease]:
-        """Wait for at least one lease and return at most *limit*."""
-        ...
-
-    async def ack(self, leases: Sequence[Lease]) -> None:
-        """Forget *leases*: each was recorded, renewed elsewhere or given back."""
-        ...
-
-    def depth(self) -> int:
-        """Return how many leases were published and not yet taken."""
-        ...
-
-    async def close(self) -> None:
-        """Stop handing out; ``take`` returns what is left, then empty lists."""
+    async def audit(self, tenant: str, after: str | None, limit: int) -> list[AuditEntry]:
+        """Return up to *limit* of the tenant's entries older than *after*, newest first."""
         ...

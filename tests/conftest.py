@@ -1,0 +1,32 @@
+"""The servers every test may use: found, or on a bare Debian machine in CI installed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.servers import missing_servers
+
+NEEDS_SERVERS = ("tests/cluster/", "[postgres", "[rabbitmq", "-postgres", "-rabbitmq")
+"""What a test's id holds when it needs PostgreSQL or RabbitMQ."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a server that is not there; in CI get the server or fail."""
+    wanting = [item for item in items if any(part in item.nodeid for part in NEEDS_SERVERS)]
+    if not wanting:
+        return
+    missing = missing_servers()
+    if missing:
+        for item in wanting:
+            item.add_marker(pytest.mark.skip(reason=missing))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once, loudly, what was skipped."""
+    reasons = {
+        report.longrepr[2]
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    }
+    for reason in sorted(reasons):
+        terminalreporter.write_line(f"NOT TESTED: {reason}", red=True, bold=True)
