@@ -1,0 +1,1 @@
+"""Before and after a run: is everything ready, was everything done."""

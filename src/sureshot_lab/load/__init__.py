@@ -1,0 +1,1 @@
+"""Load on a schedule: our own generator, k6, wrk."""

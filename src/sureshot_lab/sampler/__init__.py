@@ -1,0 +1,1 @@
+"""What the service and its machine do while a run goes on, once a second."""

@@ -1,0 +1,1 @@
+"""The receiver of a run: fast, programmable, with a ledger."""

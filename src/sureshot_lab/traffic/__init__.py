@@ -1,0 +1,1 @@
+"""What is sent: payloads, endpoints, recorded traffic; the same seed, the same bytes."""
