@@ -44,7 +44,8 @@ def measure_holding(webhooks: int = 10_000, held_s: float = 5.0) -> Holding:
         command = [sys.executable, "-m", "sureshot", "sink", "--port", str(sink),
                    "--behaviour", "slow", "--delay-s", str(held_s)]  # fmt: skip
         peaks = [0, 0.0]
-        with service(folder) as (port, (pid, *_), _backing):
+        with service(folder) as deployment:
+            port, pid = deployment.port, deployment.service[0]
             with running(command, folder):
                 wait_for_port(sink)
                 began = time.monotonic()
@@ -71,7 +72,8 @@ def measure_idle(seconds: int = 20) -> Idle:
         folder = Path(name)
         ready = []
         began = time.monotonic()
-        with service(folder) as (port, (pid, *_), _backing):
+        with service(folder) as deployment:
+            port, pid = deployment.port, deployment.service[0]
             _wait_ready(port)
             ready.append(time.monotonic() - began)
             time.sleep(2)
@@ -80,7 +82,8 @@ def measure_idle(seconds: int = 20) -> Idle:
             percent = (cpu_s([pid]) - before) / seconds * 100
             memory = rss_mb(pid)
         began = time.monotonic()
-        with service(folder) as (port, (pid, *_), _backing):
+        with service(folder) as deployment:
+            port, pid = deployment.port, deployment.service[0]
             _wait_ready(port)
             ready.append(time.monotonic() - began)
     return Idle(round(memory, 1), round(percent, 2), round(ready[0], 2), round(ready[1], 2))
