@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-cluster crash chaos lock clean
+.PHONY: help run test check format perf bench bench-cluster crash chaos lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -22,7 +22,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 run: $(STAMP) ## serve on 127.0.0.1:8080 with SQLite under data/; may deliver to this machine
 	@SURESHOT_ALLOWED_NETWORKS=$${SURESHOT_ALLOWED_NETWORKS-127.0.0.0/8,::1/128} exec $(BIN)/sureshot serve
 
-test: $(STAMP) ## run every test (about three minutes)
+test: $(STAMP) ## run every test (about eight minutes)
 	@$(BIN)/python -m pytest
 
 check: $(STAMP) ## format, lint, types, imports
@@ -34,6 +34,9 @@ check: $(STAMP) ## format, lint, types, imports
 format: $(STAMP) ## format the code
 	@$(BIN)/ruff format src tests benchmarks
 	@$(BIN)/ruff check --fix src tests benchmarks
+
+perf: $(STAMP) ## hold the service against its targets: 10,000 webhooks a minute for 30 s, and a report
+	@$(BIN)/sureshot lab run performance --set 'load.stages=[[30,170,170]]'
 
 bench: $(STAMP) ## measure CPU per webhook, rate and latency (about five minutes, quiet machine)
 	@$(BIN)/python -m benchmarks

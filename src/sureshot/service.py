@@ -205,7 +205,7 @@ class Service:
         failing = FailingEndpoints(
             store, clock, directory, self.intake, self.ids.new, settings.disable_after_days
         )
-        self._expose_gauges(slots, lanes)
+        self._expose_gauges(slots, lanes, heartbeat.trusted)
         return Engine(
             Parts(
                 store, queue, sender, clock, directory, lanes, slots, backlog, recorder,
@@ -224,7 +224,7 @@ class Service:
         self._tasks.append(task)
         task.add_done_callback(self._tasks.remove)
 
-    def _expose_gauges(self, slots: Slots, lanes: Lanes) -> None:
+    def _expose_gauges(self, slots: Slots, lanes: Lanes, trusted: Callable[[], bool]) -> None:
         gauge = self.metrics.gauge
         self.metrics.poisoned = lambda: self.queue.poisoned
         gauge("sureshot_queue_depth", "Leases published, not taken", self.queue.depth)
@@ -232,6 +232,9 @@ class Service:
         gauge("sureshot_in_flight", "Leases between queue and record", lambda: slots.taken)
         gauge("sureshot_oldest_due_seconds", "Age of the oldest due", self.backlog.oldest_due_s)
         gauge("sureshot_breaker_open", "Lanes closed by trouble", lanes.open_breakers)
+        gauge("sureshot_heartbeat_recent", "1: the store heard of this process lately", trusted)
+        gauge("sureshot_database_connections", "Open now", lambda: self.store.connections)
+        gauge("sureshot_broker_connections", "Open now", lambda: self.queue.connections)
 
     # -- listening ----------------------------------------------------------
 

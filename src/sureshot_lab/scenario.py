@@ -40,7 +40,7 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A table of the file: an unknown key is an error that names it."""
 
 
-class Load(_Table):
+class Load(_Table, frozen=True, kw_only=True):
     """How much is offered. ``stages``: [seconds, start rate, end rate], after ``warm_up_s``.
 
     ``connections`` is how many clients a closed model has. ``worst_s``: how long an
@@ -65,7 +65,7 @@ class Load(_Table):
         return max(max(start, end) for _duration_s, start, end in self.stages)
 
 
-class Search(_Table):
+class Search(_Table, frozen=True, kw_only=True):
     """A search for the highest rate that keeps the promises: doubling, then bisecting."""
 
     start_per_s: float = 500.0
@@ -75,7 +75,7 @@ class Search(_Table):
     repeats: int = 3
 
 
-class Payload(_Table):
+class Payload(_Table, frozen=True, kw_only=True):
     """What is sent: kinds of ``traffic/payloads.py`` and their shares; drawn from *seed*."""
 
     mix: dict[str, float] = msgspec.field(
@@ -84,7 +84,7 @@ class Payload(_Table):
     seed: int = 1
 
 
-class Endpoints(_Table):
+class Endpoints(_Table, frozen=True, kw_only=True):
     """Who receives: so many endpoints, the n-th with a share of 1/n^zipf (0: all alike)."""
 
     count: int = 20
@@ -93,7 +93,7 @@ class Endpoints(_Table):
     max_in_flight: int | None = None
 
 
-class Behaviour(_Table):
+class Behaviour(_Table, frozen=True, kw_only=True):
     """How a share of the endpoints answers, in the sink.
 
     Latency is log-normal with the median ``delay_s`` and the 95th percentile
@@ -113,7 +113,7 @@ class Behaviour(_Table):
     flap_s: float | None = None
 
 
-class Sink(_Table):
+class Sink(_Table, frozen=True, kw_only=True):
     """The receivers: *behaviour* by shares of the endpoints, the rest answers 200 at once."""
 
     behaviour: list[Behaviour] = []
@@ -135,7 +135,7 @@ class FaultKind(StrEnum):
     """No endpoint answers for ``duration_s``."""
 
 
-class Fault(_Table):
+class Fault(_Table, frozen=True, kw_only=True):
     """One thing that goes wrong, *at_s* seconds after the warm-up."""
 
     kind: FaultKind
@@ -144,14 +144,16 @@ class Fault(_Table):
     role: str = "all"
 
 
-class Service(_Table):
+class Service(_Table, frozen=True, kw_only=True):
     """Our own service: profile, processes, settings by name (``max_in_flight``), limits.
 
     ``profile``: embedded, postgres or cluster. ``memory_bytes``, ``descriptors`` and
     ``disk_bytes`` are what it gets; ``disk_bytes`` needs a small file system of its own.
+    ``python`` is the interpreter whose Sureshot is run, to measure another build.
     """
 
     profile: str = "embedded"
+    python: str = ""
     api: int = 1
     workers: int = 1
     settings: dict[str, str | int | float] = {}
@@ -160,7 +162,7 @@ class Service(_Table):
     disk_bytes: int | None = None
 
 
-class OwnGate(_Table):
+class OwnGate(_Table, frozen=True, kw_only=True):
     """A gate of this scenario alone, on a name of the run's ``metrics``."""
 
     metric: str
@@ -170,14 +172,14 @@ class OwnGate(_Table):
     unit: str = ""
 
 
-class Gates(_Table):
+class Gates(_Table, frozen=True, kw_only=True):
     """Names of targets.toml, and the scenario's own."""
 
     targets: list[str] = []
     own: list[OwnGate] = []
 
 
-class Scenario(_Table):
+class Scenario(_Table, frozen=True, kw_only=True):
     """One scenario. ``drain_s``: how long after the load everything must have arrived."""
 
     title: str

@@ -23,6 +23,11 @@ from sureshot.cli import (
 from sureshot.cli.client import ServiceRefused, ServiceUnreachable
 from sureshot.cli.output import complain, examples
 from sureshot.domain.errors import ConfigurationError
+from sureshot_lab.cli import app as laboratory
+from sureshot_lab.errors import LabError
+
+LAB_MODULES = frozenset({"hdrh", "numpy", "psutil", "scipy"})
+"""What only the laboratory needs: the optional dependencies ``lab``."""
 
 HELP = """Sureshot stores webhooks durably and delivers them: signed, retried, recorded.
 
@@ -47,6 +52,7 @@ EPILOG = examples(
     "sureshot sink                     # a receiver to try it with, on port 9099",
     "sureshot send http://127.0.0.1:9099/ --data '{\"n\":1}' --wait",
     "sureshot endpoints create Billing https://example.com/hooks",
+    "sureshot lab run performance      # what it can do on this machine",
     "sureshot send --help              # every command has examples",
 )
 
@@ -68,6 +74,7 @@ endpoints.register(app)
 recover.register(app)
 settings.register(app)
 tokens.register(settings.tokens)
+app.add_typer(laboratory.app, name="lab")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -78,8 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except ConfigurationError as error:
         complain(error.detail)
         code = 2
-    except (ServiceUnreachable, ServiceRefused) as error:
+    except (ServiceUnreachable, ServiceRefused, LabError) as error:
         complain(str(error))
+        code = 3
+    except ModuleNotFoundError as error:
+        if error.name not in LAB_MODULES:
+            raise
+        complain(f"the laboratory needs {error.name}: install it with `pip install sureshot[lab]`")
         code = 3
     except BrokenPipeError:
         # The reader (head, less) has seen enough; Python must not complain at exit either.

@@ -79,6 +79,11 @@ class Queue(Protocol):
         """Return how many leases were published and not yet taken."""
         ...
 
+    @property
+    def connections(self) -> int:
+        """How many connections to a broker this process has open."""
+        ...
+
     async def close(self) -> None:
         """Stop handing out; ``take`` returns what is left, then empty lists."""
         ...

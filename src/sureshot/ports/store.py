@@ -36,6 +36,11 @@ from sureshot.ports.values import (
 class Store(Protocol):
     """The only truth about webhooks, attempts, endpoints, tenants and tokens."""
 
+    @property
+    def connections(self) -> int:
+        """How many connections to the database this process has open."""
+        ...
+
     async def open(self, now: datetime, owner: str) -> None:
         """Prepare the schema, take ownership, and void leases of owners that are gone."""
         ...

@@ -24,6 +24,7 @@ class MemoryQueue:
     """
 
     brokered = False
+    connections = 0
 
     def __init__(
         self,

@@ -113,6 +113,12 @@ class RabbitQueue:
         total, published, taken = self._counted
         return max(0, total + (self.published - published) - (self.taken - taken))
 
+    @property
+    def connections(self) -> int:
+        """See ``Queue.connections``: one to publish, and a worker's one to consume."""
+        links = (self._publisher, self._consumer)
+        return sum(1 for link in links if link is not None and link.channel is not None)
+
     def room(self) -> tuple[int, int]:
         """See ``Queue.room``; none while the broker is away or takes nothing."""
         if self._publisher.channel is None or self._publisher.blocked:

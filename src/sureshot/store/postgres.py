@@ -104,6 +104,11 @@ class PostgresStore:
                 await postgres_processes.leave(self._database, self._owner)
         await self._database.close()
 
+    @property
+    def connections(self) -> int:
+        """See ``Store.connections``: the pool's, and the one that listens."""
+        return self._database.connections + self._watch.connections
+
     def watch(self, told: Callable[[Change], None]) -> None:
         """See ``Store.watch``."""
         self._watch.add(told)

@@ -106,6 +106,11 @@ class Database:
                 self._last_error = error
                 await asyncio.sleep(PROBE_S)
 
+    @property
+    def connections(self) -> int:
+        """How many connections of the pool are open."""
+        return 0 if self._pool is None else int(self._pool.get_size())
+
     async def close(self) -> None:
         """Close every connection."""
         if self._probe is not None:

@@ -29,6 +29,7 @@ class Watch:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.owner = ""
+        self.connections = 0
         self._told: list[Callable[[Change], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None
@@ -75,6 +76,7 @@ class Watch:
         while True:
             try:
                 connection = await self._database.listen_connection()
+                self.connections = 1
                 try:
                     await connection.add_listener(CHANNEL, self._hear)
                     self._listening.set()
@@ -83,6 +85,7 @@ class Watch:
                     first = False
                     await self._until_lost(connection)
                 finally:
+                    self.connections = 0
                     with contextlib.suppress(*ERRORS):
                         connection.terminate()
             except ERRORS as error:

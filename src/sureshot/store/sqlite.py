@@ -65,6 +65,8 @@ class SqliteStore:
     means that every lease in it is an orphan.
     """
 
+    connections = 2  # the writer's and the reader's
+
     def __init__(self, path: Path, sealer: Sealer) -> None:
         """*sealer* encrypts endpoints and tenants, which hold signing secrets."""
         self._path = path

@@ -8,7 +8,7 @@ collector translates at scrape time.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -20,6 +20,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from sureshot.domain.model import FINAL
 from sureshot.telemetry.histogram import BATCH_EDGES, Histogram
 
 Gauge = Callable[[], float]
@@ -99,8 +100,10 @@ class _ServiceCollector(Collector):
             "sureshot_attempts", "Attempts by outcome: 2xx, 4xx, or error kind", "outcome",
             metrics.attempts,
         )  # fmt: skip
+        # Each from the start, or Prometheus would not see the first failures as an increase.
+        finished = {str(state): metrics.finished[state] for state in sorted(FINAL)}
         yield _labelled(
-            "sureshot_webhooks_finished", "Webhooks that became final", "status", metrics.finished
+            "sureshot_webhooks_finished", "Webhooks that became final", "status", finished
         )
         yield _labelled(
             "sureshot_rejected", "Submissions refused at a limit", "reason", metrics.rejections
@@ -136,7 +139,7 @@ class _ServiceCollector(Collector):
         )
 
 
-def _labelled(name: str, meaning: str, label: str, counts: Counter[str]) -> Metric:
+def _labelled(name: str, meaning: str, label: str, counts: Mapping[str, int]) -> Metric:
     family = CounterMetricFamily(name, meaning, labels=[label])
     for value, count in counts.items():
         family.add_metric([value], count)

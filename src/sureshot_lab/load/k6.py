@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -14,27 +12,19 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
-
-from hdrh.histogram import HdrHistogram
+from typing import IO
 
 from sureshot_lab.errors import LabError, ToolMissing
-from sureshot_lab.load.k6_points import Stage, read_points
-from sureshot_lab.result import ErrorCount, Interval
 
-SCENARIO = Path(__file__).with_name("scenario.js")
 BROKEN = re.compile(r"\b(?:Reference|Type|Go|Syntax|Range)Error\b")
 MESSAGE = re.compile(r'\bmsg="((?:[^"\\]|\\.)*)"')
 OUTPUT_LIMIT_BYTES = 1 << 20
 POLL_S = 0.05
 STOP_S = 10.0
-LONGEST_REQUEST_S = 30.0
-"""What ``scenario.js`` waits for a reply, and for the last ones at its end."""
 
 
 class K6Failed(LabError):
@@ -72,40 +62,6 @@ class Finished:
     wall_s: float
 
 
-@dataclass(frozen=True)
-class Load:
-    """Submissions along *stages* to webhooks' ``targets``, URLs or ids of endpoints, in turn.
-
-    ``worst_s``: latency up to which no arrival is dropped for want of a virtual user.
-    """
-
-    base_url: str
-    token: str = field(repr=False)
-    targets: Sequence[str]
-    stages: Sequence[Stage]
-    payload_bytes: int = 512
-    worst_s: float = 1.0
-
-
-@dataclass(frozen=True)
-class K6Run:
-    """What a load came to. ``latencies_us``: every answered request, 3 significant digits."""
-
-    exit_code: int
-    outcome: Outcome
-    version: str
-    summary: dict[str, Any]
-    latencies_us: HdrHistogram
-    intervals: list[Interval]
-    errors: list[ErrorCount]
-    requests: int
-    accepted: int
-    dropped: int
-    started_at_s: float
-    cpu_s: float
-    wall_s: float
-
-
 def find_k6() -> Path:
     """Return k6 from PATH, else from beside this Python; raises ``ToolMissing`` without one."""
     beside = Path(sys.executable).with_name("k6")
@@ -138,11 +94,13 @@ def run_script(
     arguments: Sequence[str] = (),
     stop: threading.Event | None = None,
     k6: Path | None = None,
+    descriptors: Sequence[int] = (),
 ) -> Finished:
     """Run *script* until it ends, *stop* is set, or *timeout_s* is over; blocks.
 
     Only *env* decides: ``K6_*`` of our own environment is not passed on. k6 is
-    in a process group of its own, and gone when this returns or raises.
+    in a process group of its own, has our *descriptors* under their numbers, and
+    is gone when this returns or raises.
 
     Raises:
         K6Failed: an exception in the script, also in single iterations, which
@@ -161,6 +119,7 @@ def run_script(
             stdout=stdout,
             stderr=stderr,
             env=_environment(env),
+            pass_fds=descriptors,
             process_group=0,
         )
         timed_out, cpu_s = _wait(child, timeout_s, stop)
@@ -175,81 +134,6 @@ def run_script(
             cpu_s=cpu_s,
             wall_s=wall_s,
         )
-
-
-def run_load(
-    load: Load, folder: Path, *, stop: threading.Event | None = None, k6: Path | None = None
-) -> K6Run:
-    """Offer *load* and return what came of it; blocks as long as its stages and up to 30 s more.
-
-    k6's own files stay in *folder*: ``k6.csv.gz`` (a row a figure) and ``k6.json``.
-    Raises as ``run_script`` does, and ``UnreadableResult`` when k6 was killed.
-    """
-    _refuse_empty(load)
-    tool = k6 or find_k6()
-    points, summary = folder / "k6.csv.gz", folder / "k6.json"
-    for old in (points, summary):
-        old.unlink(missing_ok=True)
-    finished = run_script(
-        SCENARIO,
-        env={
-            "LOAD": json.dumps(_told(load)),
-            "API_TOKEN": load.token,
-            "SUMMARY": str(summary.resolve()),
-            "K6_CSV_TIME_FORMAT": "unix_milli",
-        },
-        timeout_s=sum(stage[0] for stage in load.stages) + 2 * LONGEST_REQUEST_S,
-        arguments=["--out", f"csv={points.resolve()}"],
-        stop=stop,
-        k6=tool,
-    )
-    measured = read_points(points, load.stages)
-    return K6Run(
-        exit_code=finished.exit_code,
-        outcome=finished.outcome,
-        version=k6_version(tool),
-        summary=json.loads(summary.read_bytes()) if summary.exists() else {},
-        latencies_us=measured.latencies_us,
-        intervals=measured.intervals,
-        errors=measured.errors,
-        requests=measured.requests,
-        accepted=measured.succeeded,
-        dropped=measured.dropped,
-        started_at_s=measured.started_at_s,
-        cpu_s=finished.cpu_s,
-        wall_s=finished.wall_s,
-    )
-
-
-async def offer_load(load: Load, folder: Path) -> K6Run:
-    """As ``run_load``, beside other tasks; k6 is stopped before a cancellation goes on."""
-    stop = threading.Event()
-    running = asyncio.create_task(asyncio.to_thread(run_load, load, folder, stop=stop))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.set()
-        with contextlib.suppress(LabError):
-            await running
-        raise
-
-
-def _told(load: Load) -> dict[str, Any]:
-    return {
-        "base_url": load.base_url.rstrip("/"),
-        "targets": list(load.targets),
-        "stages": [list(stage) for stage in load.stages],
-        "payload_bytes": load.payload_bytes,
-        "worst_s": load.worst_s,
-        "run": uuid.uuid4().hex[:12],
-    }
-
-
-def _refuse_empty(load: Load) -> None:
-    if not load.targets:
-        raise LabError("a load needs at least one target, a URL or an endpoint's id")
-    if not any(duration_s > 0 and max(a, b) > 0 for duration_s, a, b in load.stages):
-        raise LabError("a load needs a stage with a duration and a rate above 0")
 
 
 def _environment(env: Mapping[str, str]) -> dict[str, str]:

@@ -1,26 +1,28 @@
-"""The points of a k6 run as a histogram, seconds and errors: what ``scenario.js`` left in a CSV."""
+"""The points of a k6 run as they come: its CSV, line by line, as seconds, histogram and errors."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import zlib
 from array import array
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NamedTuple
 
 from hdrh.histogram import HdrHistogram
 
 from sureshot_lab.errors import UnreadableResult
+from sureshot_lab.load.offer import DIGITS, HIGHEST_US, LOWEST_US
 from sureshot_lab.result import ErrorCount, Interval
 
-Stage = tuple[float, float, float]
-"""Seconds, arrivals a second at its start, and at its end; straight between."""
+WANTED = (
+    b"metric_name,",
+    b"http_reqs,",
+    b"http_req_duration,",
+    b"http_req_blocked,",
+    b"dropped_iterations,",
+    b"scenario_started_ms,",
+)
+"""How the lines begin that matter: a fifth of all."""
 
-LOWEST_US, HIGHEST_US, DIGITS = 1, 3_600_000_000, 3
 ERRORS = {
     1050: "timeout",
     1101: "name not found",
@@ -30,31 +32,6 @@ ERRORS = {
     1220: "reset",
 }
 """k6's error codes for requests that were not answered."""
-
-
-class Request(NamedTuple):
-    """One request: when it left (seconds since the epoch), how long it took, its status or 0."""
-
-    sent_at_s: float
-    latency_us: int
-    status: int
-    error: int
-
-
-@dataclass
-class Points:
-    """What was measured from ``started_at_s`` on, seconds since the epoch.
-
-    ``latencies_us`` holds every request that got an answer, good or not.
-    """
-
-    started_at_s: float
-    latencies_us: HdrHistogram
-    intervals: list[Interval]
-    errors: list[ErrorCount]
-    requests: int
-    succeeded: int
-    dropped: int
 
 
 @dataclass
@@ -67,90 +44,153 @@ class _Second:
     answered_us: array[int] = field(default_factory=lambda: array("Q"))
 
 
-def read_points(path: Path, stages: Sequence[Stage]) -> Points:
-    """Read the CSV k6 wrote for ``scenario.js``, memory bounded by 8 bytes a request.
+@dataclass
+class _Request:
+    """The rows of a request: k6 writes http_reqs, _duration and _blocked in this order."""
 
-    Raises:
-        UnreadableResult: the file is missing, cut off, or no request is in it.
+    status: int = 0
+    error: int = 0
+    duration_us: int = 0
 
+
+class Points:
+    """What was measured; 8 bytes a request.
+
+    *meant* arrivals in each second were planned; None if as many as were sent.
+    ``latencies_us`` holds every request that got an answer, good or not.
+    ``ended_s``: when the last request did, from the start.
     """
-    rows = _rows(path)
-    started_s, found = _started(rows, path)
-    seconds: dict[int, _Second] = defaultdict(_Second)
-    histogram = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
-    errors: Counter[str] = Counter()
-    first_seen: dict[str, float] = {}
-    for request in found:
-        if isinstance(request, float):
-            seconds[_second(request - started_s)].dropped += 1
-            continue
-        at_s = request.sent_at_s - started_s
-        second = seconds[_second(at_s)]
+
+    def __init__(self, meant: Sequence[int] | None) -> None:
+        self.latencies_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+        self.ended_s = 0.0
+        self._meant = meant
+        self._stopped_in: int | None = None
+        self._started_s: float | None = None
+        self._early: list[bytes] = []
+        self._columns: dict[bytes, int] = {}
+        self._request = _Request()
+        self._seconds: dict[int, _Second] = defaultdict(_Second)
+        self._errors: dict[str, ErrorCount] = {}
+        self._in_flight = 0
+        self._shown = 0
+
+    @property
+    def started_at_s(self) -> float:
+        """When the load began; raises ``UnreadableResult`` if it never did."""
+        if self._started_s is None:
+            raise UnreadableResult("k6 sent no request: it stopped before the load began")
+        return self._started_s
+
+    def add(self, line: bytes) -> None:
+        """Take a line of the CSV, one that begins as ``WANTED`` says."""
+        row = line.rstrip(b"\n").split(b",")
+        if not self._columns:
+            self._columns = {name: number for number, name in enumerate(row)}
+        elif row[0] == b"scenario_started_ms":
+            self._started_s = float(row[self._columns[b"metric_value"]]) / 1000
+            for early in self._early:
+                self._add(early.split(b","), self._started_s)
+            self._early.clear()
+        elif self._started_s is None:
+            # Another user was faster than the one who tells when it all began.
+            self._early.append(line.rstrip(b"\n"))
+        else:
+            self._add(row, self._started_s)
+
+    def over(self, now_s: float) -> list[Interval]:
+        """Return the seconds that are over at *now_s* of the epoch and were not returned yet."""
+        if self._started_s is None:
+            return []
+        return self._intervals_to(int(now_s - self._started_s))
+
+    def end(self, *, stopped: bool) -> None:
+        """Let what was measured be all; *stopped* before everything planned was sent."""
+        if stopped:
+            self._stopped_in = max(self._seconds, default=0)
+
+    def rest(self) -> list[Interval]:
+        """Return the seconds that were not returned yet."""
+        end = max(self._seconds, default=-1) + 1
+        if self._stopped_in is None:
+            end = max(end, len(self._meant or ()))
+        return self._intervals_to(end)
+
+    def intervals(self) -> list[Interval]:
+        """Return all seconds as they are known by now."""
+        self._shown = self._in_flight = 0
+        return self.rest()
+
+    @property
+    def errors(self) -> list[ErrorCount]:
+        """Every kind of failure, the most frequent first."""
+        return sorted(self._errors.values(), key=lambda error: (-error.count, error.what))
+
+    def _add(self, row: list[bytes], started_s: float) -> None:
+        name, columns = row[0], self._columns
+        if name == b"http_reqs":
+            status, error = row[columns[b"status"]], row[columns[b"error_code"]]
+            self._request = _Request(int(status or 0), int(error or 0))
+        elif name == b"http_req_duration":
+            self._request.duration_us = round(float(row[columns[b"metric_value"]]) * 1000)
+        elif name == b"http_req_blocked":
+            # From before the connection was there: one that had to be opened is part of the wait.
+            blocked_us = round(float(row[columns[b"metric_value"]]) * 1000)
+            latency_us = max(1, self._request.duration_us + blocked_us)
+            ended_s = int(row[columns[b"timestamp"]]) / 1000 - started_s
+            self._take(self._request, ended_s, latency_us)
+        elif name == b"dropped_iterations":
+            at_s = int(row[columns[b"timestamp"]]) / 1000 - started_s
+            self._seconds[_second(at_s)].dropped += 1
+
+    def _take(self, request: _Request, ended_s: float, latency_us: int) -> None:
+        sent_s = ended_s - latency_us / 1e6
+        second = self._seconds[_second(sent_s)]
         second.sent += 1
-        seconds[_second(at_s + request.latency_us / 1e6)].ended += 1
+        self._seconds[_second(ended_s)].ended += 1
+        self.ended_s = max(self.ended_s, ended_s)
         if request.status:
-            second.answered_us.append(request.latency_us)
-            histogram.record_value(request.latency_us)
+            second.answered_us.append(latency_us)
+            self.latencies_us.record_value(latency_us)
         if request.status == 202:
             second.succeeded += 1
-            continue
-        second.failed += 1
-        what = _named(request)
-        errors[what] += 1
-        first_seen[what] = min(first_seen.get(what, at_s), at_s)
-    return Points(
-        started_at_s=started_s,
-        latencies_us=histogram,
-        intervals=_intervals(seconds, stages),
-        errors=[ErrorCount(what=w, count=n, first_at_s=first_seen[w]) for w, n in errors.items()],
-        requests=sum(second.sent for second in seconds.values()),
-        succeeded=sum(second.succeeded for second in seconds.values()),
-        dropped=sum(second.dropped for second in seconds.values()),
-    )
+        else:
+            second.failed += 1
+            self._fail(_named(request), max(0.0, sent_s))
 
-
-def intended(stages: Iterable[Stage]) -> list[int]:
-    """Return the arrivals meant for each second of *stages*; their sum is the whole load's."""
-    counts: list[int] = []
-    cumulative, told, now_s = 0.0, 0, 0.0
-    for duration_s, start, end in stages:
-        stage_start_s, before = now_s, cumulative
-        while now_s < stage_start_s + duration_s:
-            now_s = min(float(int(now_s) + 1), stage_start_s + duration_s)
-            within_s = now_s - stage_start_s
-            rate = start + (end - start) * within_s / duration_s
-            cumulative = before + (start + rate) / 2 * within_s
-            second = _second(now_s - 1e-9)
-            counts.extend([0] * (second + 1 - len(counts)))
-            # A rounding error below one millionth of an arrival is none that is missing.
-            counts[second] += int(cumulative + 1e-6) - told
-            told = int(cumulative + 1e-6)
-    return counts
-
-
-def _intervals(seconds: dict[int, _Second], stages: Sequence[Stage]) -> list[Interval]:
-    meant = intended(stages)
-    intervals = []
-    in_flight = 0
-    for number in range(max(len(meant), max(seconds, default=-1) + 1)):
-        second = seconds.get(number, _Second())
-        in_flight += second.sent - second.ended
-        p50_s, p95_s, p99_s = _percentiles(second.answered_us)
-        intervals.append(
-            Interval(
-                at_s=float(number),
-                intended=meant[number] if number < len(meant) else 0,
-                sent=second.sent,
-                succeeded=second.succeeded,
-                failed=second.failed,
-                dropped=second.dropped,
-                in_flight=in_flight,
-                p50_s=p50_s,
-                p95_s=p95_s,
-                p99_s=p99_s,
-            )
+    def _fail(self, what: str, at_s: float) -> None:
+        seen = self._errors.get(what)
+        count, first_at_s = (seen.count, seen.first_at_s) if seen else (0, at_s)
+        self._errors[what] = ErrorCount(
+            what=what, count=count + 1, first_at_s=min(first_at_s, at_s)
         )
-    return intervals
+
+    def _intervals_to(self, end: int) -> list[Interval]:
+        intervals = [self._interval(number) for number in range(self._shown, end)]
+        self._shown = max(self._shown, end)
+        return intervals
+
+    def _interval(self, number: int) -> Interval:
+        second = self._seconds.get(number, _Second())
+        self._in_flight += second.sent - second.ended
+        p50_s, p95_s, p99_s = _percentiles(second.answered_us)
+        return Interval(
+            at_s=float(number),
+            intended=self._intended(number, second),
+            sent=second.sent,
+            succeeded=second.succeeded,
+            failed=second.failed,
+            dropped=second.dropped,
+            in_flight=self._in_flight,
+            p50_s=p50_s,
+            p95_s=p95_s,
+            p99_s=p99_s,
+        )
+
+    def _intended(self, number: int, second: _Second) -> int:
+        if self._meant is None or number == self._stopped_in:
+            return second.sent + second.dropped
+        return self._meant[number] if number < len(self._meant) else 0
 
 
 def _percentiles(answered_us: array[int]) -> tuple[float | None, float | None, float | None]:
@@ -167,55 +207,7 @@ def _second(at_s: float) -> int:
     return max(0, int(at_s))
 
 
-def _named(request: Request) -> str:
+def _named(request: _Request) -> str:
     if request.status:
         return f"status {request.status}"
     return ERRORS.get(request.error, f"k6 error {request.error}")
-
-
-def _started(rows: Iterator[dict[str, str]], path: Path) -> tuple[float, Iterator[Request | float]]:
-    """Return when the load began, and its requests; a bare float is a drop at that time."""
-    found = _requests(rows)
-    early: list[Request | float] = []
-    for item in found:
-        if isinstance(item, str):
-            return float(item) / 1000, (x for x in _chained(early, found) if not isinstance(x, str))
-        early.append(item)
-    raise UnreadableResult(f"{path} holds no request: k6 stopped before the load began")
-
-
-def _chained(
-    early: Iterable[Request | float], rest: Iterator[Request | float | str]
-) -> Iterator[Request | float | str]:
-    yield from early
-    yield from rest
-
-
-def _requests(rows: Iterator[dict[str, str]]) -> Iterator[Request | float | str]:
-    """Join the rows of each request: k6 writes http_reqs, _duration and _blocked in this order."""
-    status = error = duration_us = 0
-    for row in rows:
-        name = row["metric_name"]
-        if name == "http_reqs":
-            status, error = int(row["status"] or 0), int(row["error_code"] or 0)
-        elif name == "http_req_duration":
-            duration_us = round(float(row["metric_value"]) * 1000)
-        elif name == "http_req_blocked":
-            # From before the connection was there: one that had to be opened is part of the wait.
-            latency_us = max(1, duration_us + round(float(row["metric_value"]) * 1000))
-            ended_s = int(row["timestamp"]) / 1000
-            yield Request(ended_s - latency_us / 1e6, latency_us, status, error)
-        elif name == "dropped_iterations":
-            yield int(row["timestamp"]) / 1000
-        elif name == "scenario_started_ms":
-            yield row["metric_value"]
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    try:
-        with gzip.open(path, "rt", newline="") as file:
-            yield from csv.DictReader(file)
-    except FileNotFoundError:
-        raise UnreadableResult(f"{path} does not exist: k6 stopped before it began") from None
-    except (EOFError, OSError, zlib.error) as error:
-        raise UnreadableResult(f"{path} is cut off: k6 was killed in its run ({error})") from None

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sureshot_lab.load.k6 import Load, Outcome, offer_load
+from sureshot_lab.load.k6 import Outcome
+from sureshot_lab.load.k6_load import offer_k6
+from sureshot_lab.load.offer import Offer
 from tests.lab.k6.running import require_k6, run
 from tests.lab.k6.stub import Stub
 from tests.support.service import ADMIN_TOKEN, API_TOKEN, running_service
@@ -37,7 +39,15 @@ async def test_what_a_script_had_accepted_is_delivered(
 async def test_a_load_of_the_laboratory_arrives(stub: Stub, tmp_path: Path) -> None:
     require_k6()
     async with running_service(tmp_path) as service:
-        load = Load(service.url, API_TOKEN, [f"{stub.url}/a", f"{stub.url}/b"], [(2, 20, 40)])
-        measured = await offer_load(load, tmp_path)
+        load = Offer(
+            base_url=service.url,
+            token=API_TOKEN,
+            places=[f'"url":"{stub.url}/a"', f'"url":"{stub.url}/b"'],
+            weights=[2, 1],
+            payloads=['{"kind":"test"}'],
+            stages=[(2, 20, 40)],
+            run="run",
+        )
+        measured = await offer_k6(load, tmp_path)
     assert measured.errors == []
     assert measured.accepted == stub.asked["delivered"] == pytest.approx(60, abs=2)

@@ -1,0 +1,185 @@
+"""``sureshot lab list`` and ``sureshot lab run``."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line, print_table
+from sureshot_lab.errors import LabError
+
+if TYPE_CHECKING:
+    from sureshot_lab.result import RunResult
+    from sureshot_lab.runs.options import Options
+    from sureshot_lab.scenario import Scenario
+
+EXIT_CODES = {"PASS": 0, "FAIL": 1, "INVALID": 2}
+Runs = Annotated[Path, typer.Option("--runs", help="Folder the runs are kept in.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    app.command("list")(list_scenarios)
+    app.command(
+        epilog=examples(
+            "sureshot lab run smoke",
+            "sureshot lab run performance --engine k6",
+            "sureshot lab run load --set load.warm_up_s=10 --set service.profile=cluster",
+            "sureshot lab run my-own.toml --environment staging",
+        )
+    )(run)
+
+
+def list_scenarios(as_json: Json = False) -> None:
+    """Explain every scenario: what it does, how long, how much."""
+    from sureshot_lab.scenario import load_scenario, scenario_names  # noqa: PLC0415 - slow to load
+
+    found = [(load_scenario(name), load_scenario(name, smoke=True)) for name in scenario_names()]
+    if as_json:
+        print_json([scenario for scenario, _small in found])
+        return
+    print_table(
+        ("Scenario", "Takes", "Smoke", "Peak", "What it does"),
+        [
+            (
+                one.name,
+                _takes(one),
+                f"{small.load.warm_up_s + small.load.duration_s:.0f} s",
+                f"{one.load.peak_per_s:,.0f}/s" if one.load.peak_per_s else "closed",
+                one.about,
+            )
+            for one, small in found
+        ],
+    )
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="A scenario's name, or a file that ends in .toml.")],
+    smoke: Annotated[bool, typer.Option("--smoke", help="The small size, 30 s or less.")] = False,
+    target: Annotated[
+        str | None, typer.Option(metavar="URL", help="A service that runs already.")
+    ] = None,
+    token: Annotated[
+        str, typer.Option(envvar="SURESHOT_API_TOKEN", help="The target's token.")
+    ] = "",
+    admin_token: Annotated[
+        str | None, typer.Option(envvar="SURESHOT_ADMIN_TOKEN", help="Its admin token.")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="auto, native or k6; auto takes k6 up to 500/s if it is there.")
+    ] = "auto",
+    environment: Annotated[
+        str, typer.Option(help="local, staging (a quarter of the rates), loadtest, production-like")
+    ] = "local",
+    seed: Annotated[int, typer.Option(help="Same seed, same payloads and behaviours.")] = 1,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change the scenario; repeatable."),
+    ] = None,
+    sink_host: Annotated[
+        str, typer.Option(help="Where the target reaches this machine's receivers.")
+    ] = "127.0.0.1",
+    runs: Runs = Path("runs"),
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put result.json there as well.")
+    ] = None,
+    i_mean_it: Annotated[
+        bool, typer.Option("--i-mean-it", help="Also against a target marked as production.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario, print how it ended, and leave the reports in runs/<id>/.
+
+    Without --target it starts a service and receivers of its own and stops them
+    afterwards. Ctrl-C ends the run early: what was measured until then is kept,
+    marked INVALID.
+    """
+    from sureshot_lab.runs.options import Options  # noqa: PLC0415 - slow to load
+    from sureshot_lab.scenario import load_scenario  # noqa: PLC0415
+
+    scenario = load_scenario(
+        name, smoke=smoke, environment=environment, changes=changes_of(change or [])
+    )
+    options = Options(
+        runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
+        environment=environment, seed=seed, sink_host=sink_host, means_it=i_mean_it,
+    )  # fmt: skip
+    result, folder = asyncio.run(_watched(scenario, options, quiet=as_json))
+    if output is not None:
+        shutil.copyfile(folder / "result.json", output)
+    if as_json:
+        print_json(_short(result, folder))
+    else:
+        show(result, folder)
+    raise typer.Exit(EXIT_CODES[result.verdict])
+
+
+def show(result: RunResult, folder: Path) -> None:
+    """Print how a run ended, and where its reports are."""
+    from sureshot_lab.cli.printing import print_renderable  # noqa: PLC0415 - slow to load
+    from sureshot_lab.report.terminal import render_summary  # noqa: PLC0415
+
+    print_renderable(render_summary(result))
+    print_line(f"report: {folder / 'report.html'}")
+
+
+async def _watched(scenario: Scenario, options: Options, *, quiet: bool) -> tuple[RunResult, Path]:
+    """Run with a live view; Ctrl-C stops it in order, a second one at once."""
+    from sureshot_lab.cli.live import watching  # noqa: PLC0415 - slow to load
+    from sureshot_lab.runs.run import run_scenario  # noqa: PLC0415
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def on_signal() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+        else:
+            note("stopping; what was measured is kept")
+            stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    with watching(scenario, quiet=quiet) as tell:
+        return await run_scenario(scenario, options, tell, stop)
+
+
+def changes_of(told: Sequence[str]) -> dict[str, Any]:
+    """Return ``load.warm_up_s=10`` and the like as names and values."""
+    import msgspec  # noqa: PLC0415 - slow to load
+
+    changes: dict[str, Any] = {}
+    for text in told:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise LabError(f"--set {text}: must be like load.warm_up_s=10")
+        try:
+            changes[name] = msgspec.toml.decode(f"value = {value}")["value"]
+        except msgspec.DecodeError:
+            changes[name] = value
+    return changes
+
+
+def _short(result: RunResult, folder: Path) -> dict[str, Any]:
+    return {
+        "id": result.id,
+        "verdict": result.verdict,
+        "reasons": result.reasons,
+        "gates": result.gates,
+        "metrics": result.metrics,
+        "folder": str(folder),
+    }
+
+
+def _takes(scenario: Scenario) -> str:
+    seconds = scenario.load.warm_up_s + scenario.load.duration_s
+    if scenario.kind == "breakpoint":
+        return "some min"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

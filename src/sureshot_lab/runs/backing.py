@@ -1,0 +1,88 @@
+"""A database and a broker's queue of a run's own: empty before, gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sureshot_lab.errors import TargetUnreachable
+
+DATABASE = "postgresql://postgres@127.0.0.1:5432/postgres"
+BROKER = "amqp://guest:guest@127.0.0.1:5672/"
+
+
+@dataclass(frozen=True)
+class Backing:
+    """Where the two are; the urls may hold a password."""
+
+    database_url: str
+    queue_url: str
+    queue_name: str
+
+
+@contextlib.asynccontextmanager
+async def fresh_backing(profile: str) -> AsyncIterator[Backing | None]:
+    """Yield what *profile* needs: None for ``embedded``.
+
+    ``SURESHOT_LAB_DATABASE_URL`` and ``SURESHOT_LAB_QUEUE_URL`` name the servers.
+    Raises ``TargetUnreachable`` when one of them does not answer.
+    """
+    if profile == "embedded":
+        yield None
+        return
+    queue_url = os.environ.get("SURESHOT_LAB_QUEUE_URL", BROKER)
+    async with _database() as database_url:
+        if profile == "postgres":
+            yield Backing(database_url, "memory://", "")
+            return
+        async with _queue(queue_url) as name:
+            yield Backing(database_url, queue_url, name)
+
+
+@contextlib.asynccontextmanager
+async def _database() -> AsyncIterator[str]:
+    import asyncpg  # noqa: PLC0415 - the embedded profile needs no driver
+
+    server_url = os.environ.get("SURESHOT_LAB_DATABASE_URL", DATABASE)
+    name = f"sureshot_lab_{secrets.token_hex(6)}"
+    try:
+        server = await asyncpg.connect(server_url, timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise TargetUnreachable(
+            f"no PostgreSQL answers ({error}); set SURESHOT_LAB_DATABASE_URL to one "
+            "where databases may be made"
+        ) from None
+    try:
+        await server.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"{server_url.rpartition('/')[0]}/{name}"
+        finally:
+            await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await server.close()
+
+
+@contextlib.asynccontextmanager
+async def _queue(url: str) -> AsyncIterator[str]:
+    import aiormq  # noqa: PLC0415 - as above
+
+    name = f"sureshot-lab-{secrets.token_hex(6)}"
+    try:
+        connection = await aiormq.connect(url)
+    except (OSError, TimeoutError, aiormq.exceptions.AMQPError) as error:
+        raise TargetUnreachable(
+            f"no RabbitMQ answers ({error}); set SURESHOT_LAB_QUEUE_URL to one"
+        ) from None
+    await connection.close()
+    try:
+        yield name
+    finally:
+        with contextlib.suppress(OSError, aiormq.exceptions.AMQPError):
+            connection = await aiormq.connect(url)
+            channel = await connection.channel()
+            for queue in (name, f"{name}.dead-letter"):
+                await channel.queue_delete(queue)
+            await connection.close()

@@ -1,0 +1,206 @@
+"""A load that is over becomes a result: figures, gates, verdict, findings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+import sureshot_lab
+from sureshot_lab.analysis.findings import findings
+from sureshot_lab.analysis.leak import leak_tests
+from sureshot_lab.analysis.recovery import recovery
+from sureshot_lab.machine import describe, revision
+from sureshot_lab.result import Conditions, Gate, Interval, RunResult, Table
+from sureshot_lab.runs.load_run import LoadRun
+from sureshot_lab.runs.measure import latency_of
+from sureshot_lab.runs.options import Options
+from sureshot_lab.runs.site import Site
+from sureshot_lab.runs.verdict import Evidence, decide, main_error
+from sureshot_lab.sampler.summary import summarise
+from sureshot_lab.scenario import Behaviour, Scenario
+from sureshot_lab.sink.ledger_file import read_ledger
+from sureshot_lab.sink.sink_result import latencies_of
+from sureshot_lab.targets import hold, load_targets
+
+NEVER_S = 3600.0
+"""What did not recover within a run is told as an hour."""
+
+
+def gates_of(scenario: Scenario) -> list[Gate]:
+    """Return everything the scenario is held to, not measured yet."""
+    targets = load_targets()
+    return [targets.gate(name) for name in scenario.gates.targets] + scenario.own_gates()
+
+
+def conditions_of(
+    scenario: Scenario, options: Options, site: Site | None, engine: str,
+    started_at: datetime, tools: dict[str, str],
+) -> Conditions:  # fmt: skip
+    """Return under what circumstances the run took place."""
+    return Conditions(
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        scenario=scenario.name,
+        size=scenario.size,
+        engine=engine,
+        environment=options.environment,
+        target=options.target or "own service",
+        seed=options.seed,
+        revision=revision(),
+        lab_version=sureshot_lab.__version__,
+        machine=describe(),
+        service=_service(scenario, options, site),
+        tools=tools,
+        production=options.means_it,
+        options=_options(scenario),
+    )
+
+
+def result_of(
+    run_id: str, scenario: Scenario, conditions: Conditions, done: LoadRun, restarts: int,
+    tables: Sequence[Table] = (), *, stopped: bool = False,
+) -> RunResult:  # fmt: skip
+    """Return the result of one load."""
+    metrics = {
+        **summarise(done.samples, done.phases, delivered=done.found.found.delivered),
+        **done.service_metrics,
+        **done.measured.metrics,
+        "pending": float(done.found.pending),
+        "service_restarts": float(restarts),
+    }
+    metrics |= _of_healthy(scenario, done) | _recovered(scenario, done)
+    result = RunResult(
+        id=run_id,
+        scenario=scenario.name,
+        title=scenario.title,
+        verdict=decide(_evidence(done, metrics, stopped=stopped), [])[0],
+        reasons=[],
+        gates=[],
+        conditions=conditions,
+        metrics=metrics,
+        latencies=done.measured.latencies,
+        intervals=done.measured.intervals,
+        samples=done.samples,
+        phases=done.phases,
+        events=done.events,
+        errors=done.offered.errors,
+        tables=list(tables),
+        partial=stopped,
+    )
+    return _judged(result, scenario, done, stopped=stopped)
+
+
+def _judged(result: RunResult, scenario: Scenario, done: LoadRun, *, stopped: bool) -> RunResult:
+    """Return *result* with what follows from all of its figures together."""
+    leaks = [test for test in leak_tests(result) if test.leaking]
+    metrics = {**result.metrics, "leaks": float(len(leaks))}
+    gates = hold(gates_of(scenario), metrics)
+    verdict, reasons = decide(_evidence(done, metrics, stopped=stopped), gates)
+    error = main_error(done.offered.errors, done.offered.sent)
+    if error and verdict != "PASS":
+        reasons.insert(0, error)
+    judged = msgspec.structs.replace(
+        result, metrics=metrics, gates=gates, verdict=verdict, reasons=reasons
+    )
+    return msgspec.structs.replace(judged, findings=findings(judged))
+
+
+def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evidence:
+    offered = done.offered
+    return Evidence(
+        intended=offered.intended,
+        sent=offered.sent,
+        dropped=offered.dropped,
+        generator_share=max(offered.cpu_shares, default=0.0),
+        steal_share=metrics.get("host_steal_share", 0.0),
+        ledger_gap=done.received.reason if done.received.incomplete else "",
+        stopped_early=stopped or offered.stopped_early,
+    )
+
+
+def _of_healthy(scenario: Scenario, done: LoadRun) -> dict[str, float]:
+    """Return the delivery latency of the endpoints that behave, where some do not."""
+    count = scenario.endpoints.count
+    troubled = troubled_endpoints(scenario.sink.behaviour, count)
+    if not troubled or len(troubled) == count or done.received.incomplete:
+        return {}
+    healthy = [index for index in range(count) if index not in troubled]
+    latency = latency_of(latencies_of(read_ledger(done.received.ledger), healthy))
+    if latency is None:
+        return {}
+    return {
+        "healthy_end_to_end_p50_s": latency.p50_s,
+        "healthy_end_to_end_p95_s": latency.p95_s,
+        "healthy_end_to_end_p99_s": latency.p99_s,
+    }
+
+
+def troubled_endpoints(behaviours: Sequence[Behaviour], count: int) -> set[int]:
+    """Return the indexes that have a behaviour: they are assigned from the first on."""
+    return set(range(min(count, round(sum(one.share for one in behaviours) * count))))
+
+
+def _recovered(scenario: Scenario, done: LoadRun) -> dict[str, float]:
+    """Return how long it took until all was well after the fault, or after the highest load."""
+    span = _disturbance(scenario, done)
+    if span is None:
+        return {}
+    found = recovery(_offered_seconds(done.measured.intervals), *span)
+    if found is None:
+        return {}
+    return {"recovery_s": NEVER_S if found.after_s is None else found.after_s}
+
+
+def _disturbance(scenario: Scenario, done: LoadRun) -> tuple[float, float] | None:
+    if done.events:
+        return done.events[0].at_s, done.events[-1].at_s
+    peak = scenario.load.peak_per_s
+    lowest = min(min(start, end) for _s, start, end in scenario.load.stages)
+    if peak < 3 * max(lowest, 1.0):
+        return None
+    now_s, began_s, ended_s = 0.0, None, 0.0
+    for seconds, start, end in scenario.load.stages:
+        if max(start, end) == peak:
+            began_s = now_s if began_s is None else began_s
+            ended_s = now_s + seconds
+        now_s += seconds
+    return None if began_s is None or ended_s >= now_s else (began_s, ended_s)
+
+
+def _offered_seconds(intervals: Sequence[Interval]) -> list[Interval]:
+    return [one for one in intervals if one.intended or one.sent]
+
+
+def _service(scenario: Scenario, options: Options, site: Site | None) -> dict[str, Any]:
+    told: dict[str, Any] = {"version": site.version if site else "", "url": options.target or ""}
+    if options.target is None:
+        plan = scenario.service
+        told |= {
+            "profile": plan.profile,
+            "store": "SQLite" if plan.profile == "embedded" else "PostgreSQL",
+            "queue": "RabbitMQ" if plan.profile == "cluster" else "memory",
+            "durability": "committed and synced before 202",
+            "settings": plan.settings,
+        }
+        if plan.profile != "embedded":
+            told |= {"api": plan.api, "workers": plan.workers}
+    return told
+
+
+def _options(scenario: Scenario) -> dict[str, Any]:
+    load = msgspec.to_builtins(scenario.load)
+    return {
+        "load": load,
+        "payload": msgspec.to_builtins(scenario.payload),
+        "endpoints": msgspec.to_builtins(scenario.endpoints),
+        "faults": msgspec.to_builtins(scenario.fault),
+    }
+
+
+def new_run_id(scenario: Scenario, suffix: str) -> str:
+    """Return a name for a run that sorts by time: ``20260102-030405-spike-1a2b``."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{scenario.name}-{suffix}"

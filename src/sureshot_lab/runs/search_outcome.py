@@ -1,0 +1,65 @@
+"""A search that is over becomes a result: the capacity, how sure it is, and what broke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from sureshot_lab.analysis.findings import findings
+from sureshot_lab.result import Conditions, RunResult, Sample, Verdict
+from sureshot_lab.runs.measure import latency_of
+from sureshot_lab.runs.outcome import gates_of
+from sureshot_lab.runs.search_run import SearchRun
+from sureshot_lab.runs.verdict import Evidence, decide
+from sureshot_lab.sampler.summary import summarise
+from sureshot_lab.scenario import Scenario
+from sureshot_lab.targets import hold
+
+
+def result_of_search(
+    run_id: str, scenario: Scenario, conditions: Conditions, done: SearchRun,
+    samples: Sequence[Sample], *, stopped: bool,
+) -> RunResult:  # fmt: skip
+    """Return the result of a search; its latencies are those of the best step that kept all."""
+    kept = [step for step in done.steps if not step.broken]
+    best = max(kept, key=lambda step: step.rate_per_s, default=None)
+    submission = latency_of(best.offered.latencies_us) if best else None
+    metrics = {**summarise(samples), **done.metrics()}
+    if best is not None and submission is not None:
+        metrics |= {
+            "submission_p99_s": submission.p99_s,
+            "submission_p95_s": submission.p95_s,
+            "end_to_end_p95_s": best.end_to_end_p95_s,
+        }
+    gates = hold(gates_of(scenario), metrics)
+    sent = int(metrics["requests"])
+    evidence = Evidence(
+        intended=sent,
+        sent=sent,
+        dropped=0,
+        generator_share=1.0 if done.generator_limited else 0.0,
+        steal_share=metrics.get("host_steal_share", 0.0),
+        stopped_early=stopped,
+    )
+    verdict, reasons = decide(evidence, gates)
+    if verdict is Verdict.PASS and done.search.at_most:
+        reasons.append("the highest rate allowed was kept: there may be more")
+    result = RunResult(
+        id=run_id,
+        scenario=scenario.name,
+        title=scenario.title,
+        verdict=verdict,
+        reasons=reasons,
+        gates=gates,
+        conditions=conditions,
+        metrics=metrics,
+        latencies={"submission": submission} if submission else {},
+        intervals=done.intervals(),
+        samples=list(samples),
+        phases=done.phases(),
+        errors=done.errors(),
+        tables=[done.table()],
+        partial=stopped,
+    )
+    return msgspec.structs.replace(result, findings=findings(result))

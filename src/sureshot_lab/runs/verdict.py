@@ -1,0 +1,92 @@
+"""PASS, FAIL or INVALID: what a run proves, and whether it proves anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sureshot_lab.report.figures import limit, measured
+from sureshot_lab.result import ErrorCount, Gate, Verdict
+
+ACHIEVED_SHARE = 0.99
+GENERATOR_SHARE = 0.80
+STEAL_SHARE = 0.05
+PROOF_OF_LOSS = "lost"
+"""One webhook missing from a complete ledger is proof, however the load was offered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What tells whether a run's figures mean something.
+
+    ``generator_share``: of the busiest generator process, CPU by wall time.
+    ``ledger_gap``: why the sink's ledger is not complete; empty when it is.
+    """
+
+    intended: int
+    sent: int
+    dropped: int
+    generator_share: float
+    steal_share: float
+    ledger_gap: str = ""
+    stopped_early: bool = False
+
+
+def decide(evidence: Evidence, gates: Sequence[Gate]) -> tuple[Verdict, list[str]]:
+    """Return the verdict and every reason for it, the weightiest first."""
+    broken = [gate for gate in gates if gate.passed is False]
+    doubts = _doubts(evidence)
+    lost = [gate for gate in broken if gate.name == PROOF_OF_LOSS]
+    if lost and not evidence.ledger_gap:
+        return Verdict.FAIL, [*map(_told, broken), *doubts]
+    if doubts:
+        return Verdict.INVALID, [*doubts, *map(_told, broken)]
+    if broken:
+        return Verdict.FAIL, list(map(_told, broken))
+    missing = [f"{_title(gate)} was not measured" for gate in gates if gate.passed is None]
+    if missing:
+        return Verdict.INVALID, missing
+    if not gates:
+        return Verdict.INVALID, ["the scenario has no gate, so nothing was asked"]
+    return Verdict.PASS, [f"all {len(gates)} gates hold"]
+
+
+def main_error(errors: Sequence[ErrorCount], sent: int) -> str:
+    """Return the commonest error of a run in words, or nothing."""
+    if not errors:
+        return ""
+    worst = max(errors, key=lambda error: error.count)
+    told = f"{worst.count} of {sent} submissions ended in {worst.what}"
+    if worst.what in {"status 401", "status 403"}:
+        told += ": the token is not one of this service's"
+    return told
+
+
+def _doubts(evidence: Evidence) -> list[str]:
+    doubts = []
+    if evidence.stopped_early:
+        doubts.append("the run was stopped before its end")
+    if not evidence.sent:
+        doubts.append("not one request was sent")
+    if evidence.dropped:
+        doubts.append(f"{evidence.dropped} arrivals were dropped: latencies are better than true")
+    if evidence.sent < ACHIEVED_SHARE * evidence.intended:
+        share = evidence.sent / evidence.intended
+        doubts.append(f"only {share:.1%} of the intended load was offered")
+    if evidence.generator_share > GENERATOR_SHARE:
+        doubts.append(
+            f"the generator used {evidence.generator_share:.0%} of its core: the limit was its own"
+        )
+    if evidence.steal_share > STEAL_SHARE:
+        doubts.append(f"the host took {evidence.steal_share:.1%} of the CPU away")
+    if evidence.ledger_gap:
+        doubts.append(f"the sink's ledger is not complete: {evidence.ledger_gap}")
+    return doubts
+
+
+def _told(gate: Gate) -> str:
+    return f"{_title(gate)}: {measured(gate)}, not {limit(gate)}"
+
+
+def _title(gate: Gate) -> str:
+    return gate.title or gate.name

@@ -1,0 +1,99 @@
+"""Where accepted webhooks are that no receiver has seen: waiting, given up, or lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+import msgspec
+
+from sureshot_lab.errors import TargetUnreachable
+from sureshot_lab.load.offer import Offered
+from sureshot_lab.runs.client import ServiceClient
+from sureshot_lab.sink.reconciliation import Reconciliation, reconcile
+from sureshot_lab.sink.sink_result import SinkResult
+
+PAGE = 200
+MOST_PAGES = 500
+MOST_ASKED = 2000
+AT_ONCE = 8
+
+
+class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
+    """``pending`` webhooks wait in the store for their next attempt; ``lost`` are nowhere."""
+
+    found: Reconciliation
+    pending: int = 0
+
+
+async def whereabouts(client: ServiceClient, offered: Offered, received: SinkResult) -> Whereabouts:
+    """Reconcile, and ask the service about whatever is missing.
+
+    A generator that keeps no ids is held to counts alone: as many different
+    webhooks must have arrived as were accepted.
+    """
+    if not offered.accepted_ids:
+        return Whereabouts(found=_by_count(offered, received))
+    found = reconcile(offered.accepted_ids, received)
+    if not found.lost:
+        return Whereabouts(found=found)
+    try:
+        pending = await _pending(client, set(found.lost))
+        final = await _final(client, set(found.lost) - pending)
+    except TargetUnreachable:
+        return Whereabouts(found=found)
+    lost = sorted(set(found.lost) - pending - final)
+    undelivered = sorted({*found.undelivered, *final})
+    return Whereabouts(
+        found=Reconciliation(
+            found.accepted, found.delivered, lost, undelivered, found.duplicates, found.strangers
+        ),
+        pending=len(pending),
+    )
+
+
+def _by_count(offered: Offered, received: SinkResult) -> Reconciliation:
+    missing = max(0, offered.accepted - len(received.ids))
+    undelivered = max(0, len(received.ids) - len(received.delivered_ids))
+    return Reconciliation(
+        accepted=offered.accepted,
+        delivered=min(offered.accepted, len(received.delivered_ids)),
+        lost=[f"one of {offered.accepted}"] * missing,
+        undelivered=["unknown"] * undelivered,
+        duplicates=received.duplicates,
+        strangers=[],
+    )
+
+
+async def _pending(client: ServiceClient, missing: Collection[str]) -> set[str]:
+    """Return those of *missing* that the service lists as not final."""
+    found: set[str] = set()
+    for state in ("queued", "retrying"):
+        cursor = ""
+        for _page in range(MOST_PAGES):
+            path = f"/api/v1/webhooks?status={state}&limit={PAGE}{cursor}"
+            status, page = await client.call("GET", path)
+            if status != 200:
+                break
+            found |= {one["id"] for one in page["items"]} & set(missing)
+            if not page.get("nextCursor"):
+                break
+            cursor = f"&cursor={page['nextCursor']}"
+    return found
+
+
+async def _final(client: ServiceClient, missing: Collection[str]) -> set[str]:
+    """Return those of *missing* that ended as failed or cancelled: recorded, so not lost."""
+    asked = sorted(missing)[:MOST_ASKED]
+    ended: set[str] = set()
+    for first in range(0, len(asked), AT_ONCE):
+        some = asked[first : first + AT_ONCE]
+        answers = await asyncio.gather(
+            *(client.call("GET", f"/api/v1/webhooks/{one}/status") for one in some)
+        )
+        ended |= {
+            one
+            for one, (status, body) in zip(some, answers, strict=True)
+            if status == 200 and body["status"] in {"failed", "cancelled"}
+        }
+    return ended

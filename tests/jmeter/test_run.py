@@ -1,0 +1,64 @@
+"""The plan in JMeter itself, where there is one: it is an optional program."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.jmeter.plan import PLAN, load_judge, receiver
+from tests.support.service import API_TOKEN, running_service
+
+RATE_PER_MIN = 1200
+DURATION_S = 10
+PATIENCE_S = 90.0
+
+
+async def run_plan(folder: Path, **properties: object) -> str:
+    """Run the plan; skip where JMeter is missing or cannot load any plan at all."""
+    program = shutil.which("jmeter")
+    if program is None:
+        pytest.skip("jmeter is not installed here: the plan was read, not run")
+    given = [f"-J{name}={value}" for name, value in properties.items()]
+    process = await asyncio.create_subprocess_exec(
+        program, "-n", "-t", str(PLAN), "-j", str(folder / "jmeter.log"), *given,
+        cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    async with asyncio.timeout(PATIENCE_S):
+        said = (await process.communicate())[0].decode()
+    if "ForbiddenClassException: org.apache.jmeter.save.ScriptWrapper" in said:
+        pytest.skip("this jmeter cannot load any plan (see jmeter/README.md): read, not run")
+    return said
+
+
+@pytest.mark.slow
+async def test_the_plan_submits_at_its_rate_and_everything_arrives_once(tmp_path: Path) -> None:
+    results = tmp_path / "results.jtl"
+    async with receiver() as (target, received), running_service(tmp_path) as service:
+        said = await run_plan(
+            tmp_path, url=service.url, token=API_TOKEN, sink=target, rate=RATE_PER_MIN,
+            duration=DURATION_S, threads=20, rampup=1, results=results,
+        )  # fmt: skip
+        sent = list(csv.DictReader(results.read_text().splitlines()))
+        async with asyncio.timeout(10):
+            while len(received) < len(sent):
+                await asyncio.sleep(0.05)
+    assert {row["responseCode"] for row in sent} == {"202"}, said
+    assert len(set(received)) == len(received) == len(sent)
+    offered = load_judge().offered_per_min(load_judge().read_samples(results))
+    # On a busy machine the timer is a few percent off in either direction.
+    assert 0.85 * RATE_PER_MIN < offered < 1.15 * RATE_PER_MIN
+
+
+@pytest.mark.slow
+async def test_a_wrong_token_is_seen_by_the_judge(tmp_path: Path) -> None:
+    results = tmp_path / "results.jtl"
+    async with running_service(tmp_path) as service:
+        await run_plan(
+            tmp_path, url=service.url, token="wrong", rate=RATE_PER_MIN,
+            duration=3, threads=5, rampup=0, results=results,
+        )  # fmt: skip
+    assert load_judge().main([str(results), "--rate", str(RATE_PER_MIN)]) == 1

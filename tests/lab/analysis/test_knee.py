@@ -1,0 +1,72 @@
+"""The curve of a rising load: its knee, and what is left beyond capacity."""
+
+from __future__ import annotations
+
+import pytest
+
+from sureshot_lab.analysis.knee import LoadPoint, knee, overload
+from sureshot_lab.errors import LabError
+
+STEPS = range(100, 1600, 100)
+
+
+def queueing(capacity_per_s: float, keeps: float = 1.0) -> list[LoadPoint]:
+    """Return a service that answers in 5 ms until it is full, then in seconds."""
+    points = []
+    for offered in STEPS:
+        if offered < capacity_per_s:
+            p95_s = 0.005 / (1 - offered / capacity_per_s) ** 0.5
+            goodput = float(offered)
+        else:
+            p95_s = 1 + 10 * (offered / capacity_per_s - 1)
+            goodput = capacity_per_s * keeps
+        points.append(LoadPoint(offered, p95_s, goodput))
+    return points
+
+
+def test_the_knee_is_the_last_step_before_latency_turns_up() -> None:
+    found = knee(queueing(1050))
+    assert found is not None
+    assert found.offered_per_s == 1000
+    assert found.p95_s < 0.05
+    assert found.sharpness > 0.5
+
+
+def test_the_order_of_the_steps_does_not_matter() -> None:
+    assert knee(queueing(1050)[::-1]) == knee(queueing(1050))
+
+
+def test_a_service_that_is_never_full_has_no_knee() -> None:
+    flat = [LoadPoint(n, 0.005 + n / 1e6, n) for n in STEPS]
+    assert knee(flat) is None
+    straight = [LoadPoint(n, n / 1000, n) for n in STEPS]
+    assert knee(straight) is None
+
+
+def test_three_steps_have_no_knee() -> None:
+    with pytest.raises(LabError, match="4 loads"):
+        knee(queueing(1050)[:3])
+
+
+def test_a_service_that_keeps_its_goodput_degrades_gracefully() -> None:
+    found = overload(queueing(500))
+    assert found.capacity_per_s == 500
+    assert found.kept == {2.0: pytest.approx(1.0), 3.0: pytest.approx(1.0)}
+    assert found.graceful
+
+
+def test_a_service_that_collapses_does_not() -> None:
+    found = overload(queueing(500, keeps=0.4), capacity_per_s=500)
+    assert found.kept[2.0] == pytest.approx(0.4)
+    assert found.graceful is False
+    assert "40 % at 2 times" in found.reason
+
+
+def test_what_was_not_offered_is_not_told() -> None:
+    found = overload(queueing(700), capacity_per_s=700)
+    assert list(found.kept) == [2.0]
+    little = overload([LoadPoint(100, 0.01, 100), LoadPoint(200, 0.01, 200)])
+    assert little.kept == {}
+    assert little.graceful is None
+    with pytest.raises(LabError, match="no goodput"):
+        overload([])
