@@ -17,3 +17,7 @@ class TargetUnreachable(LabError):
 
 class ToolMissing(LabError):
     """An external program (k6, wrk, nginx, kubectl) is needed and not installed."""
+
+
+class TokenRefused(TargetUnreachable):
+    """The target answers, and refuses a token: what a run then says of it is FAIL."""

@@ -87,7 +87,8 @@ def verify(
     webhook_id = headers.get("webhook-id")
     timestamp = headers.get("webhook-timestamp", "")
     signatures = headers.get("webhook-signature", "").split(" ")
-    if not webhook_id or not timestamp.isdigit() or not signatures[0]:
+    digits = timestamp.isascii() and timestamp.isdigit()
+    if not webhook_id or not digits or not signatures[0]:
         return "the webhook-id, webhook-timestamp or webhook-signature header is missing"
     if abs(now.timestamp() - int(timestamp)) > tolerance_s:
         return "the timestamp is too far from now"

@@ -23,6 +23,7 @@ FEWEST = 4
 """Of two sets of three no difference at all has a p below 0.05: 2 of 20 orders are as extreme."""
 ALPHA = 0.05
 FALSE_DISCOVERIES = 0.10
+MOSTLY_LATER = 0.5
 LEAST = 0.02
 """A difference within this share is of no practical importance, however certain it is."""
 
@@ -131,6 +132,15 @@ def _by_chance(compared: Comparison, tests: int) -> Comparison:
         sentence=f"no difference that chance does not show in one of {tests} metrics: "
         f"{change(shift.value)} [{change(shift.low)}, {change(shift.high)}]",
     )
+
+
+def taken_in_turns(a_at_s: Sequence[float], b_at_s: Sequence[float]) -> bool:
+    """Whether runs that began at these times alternate: neither set is mostly the later one.
+
+    If not, a machine that became slower meanwhile looks like a difference between them.
+    """
+    later = 2 * u_statistic(a_at_s, b_at_s) / (len(a_at_s) * len(b_at_s)) - 1
+    return abs(later) <= MOSTLY_LATER
 
 
 def more_is_better(metric: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, pstdev
 
 from sureshot_lab.analysis.under_load import seconds_under_load
 from sureshot_lab.analysis.wording import number, percent
@@ -32,16 +33,23 @@ class LittlesLaw:
 
 
 def littles_law(
-    in_flight: float, per_s: float, mean_s: float, tolerance: float = TOLERANCE
+    in_flight: float,
+    per_s: float,
+    mean_s: float,
+    tolerance: float = TOLERANCE,
+    uncertainty: float = 0.0,
 ) -> LittlesLaw:
     """Hold mean *in_flight* against *per_s* completions of *mean_s* each: L = lambda W.
+
+    *uncertainty* is how far the mean in flight may be from the truth, being a sample.
 
     It holds for any system whose inflow and outflow are equal over the time looked at,
     whatever its distributions (Little, "A Proof for the Queuing Formula L = lambda W", 1961).
     """
     expected = per_s * mean_s
     ratio = in_flight / expected if expected else (1.0 if not in_flight else float("inf"))
-    consistent = abs(in_flight - expected) <= max(SLACK, tolerance * expected)
+    allowed = max(SLACK, uncertainty, tolerance * expected)
+    consistent = abs(in_flight - expected) <= allowed
     told = (
         f"{number(in_flight)} in flight were counted, {number(expected)} follow from "
         f"{number(per_s)}/s taking {number(mean_s * 1000)} ms each"
@@ -62,8 +70,11 @@ def littles_law_of(result: RunResult, tolerance: float = TOLERANCE) -> LittlesLa
     seconds = seconds_under_load(result)
     if latency is None or not seconds or latency.mean_s > EDGES * len(seconds):
         return None
-    in_flight = fmean(one.in_flight for one in seconds)
+    counted = [one.in_flight for one in seconds]
+    in_flight = fmean(counted)
     if not in_flight:
         return None
+    # A moment of each second is counted: three standard errors of their mean.
+    uncertainty = 3 * pstdev(counted) / math.sqrt(len(counted))
     answered_per_s = sum(one.succeeded + one.failed for one in seconds) / len(seconds)
-    return littles_law(in_flight, answered_per_s, latency.mean_s, tolerance)
+    return littles_law(in_flight, answered_per_s, latency.mean_s, tolerance, uncertainty)

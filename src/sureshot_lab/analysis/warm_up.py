@@ -18,7 +18,8 @@ MATTERS = 0.10
 """A beginning whose median is within this share of the rest's is no warm-up worth dropping."""
 DRIFT = 0.10
 """A change over the whole window within this share of its median is steady enough."""
-FEWEST = 8
+FEWEST = 15
+FEWEST_STEADY = 8
 ON_END = 3
 MAD_TO_SIGMA = 1.4826
 
@@ -94,7 +95,7 @@ def steady_state(series: Sequence[float]) -> SteadyState:
     by more than ``DRIFT`` of its median over the window. A slope that may as well be none
     is no evidence of a drift.
     """
-    if len(series) < FEWEST:
+    if len(series) < FEWEST_STEADY:
         return SteadyState(False, math.nan, f"{len(series)} values are too few to tell")
     level = abs(median(series))
     slope = theil_sen(range(len(series)), series)

@@ -30,8 +30,10 @@ def told(value: float, unit: str = "") -> str:
             said = f"{number(value)} µs a webhook"
         case "per_s" | "per_min":
             said = f"{number(value)}/{unit.removeprefix('per_')}"
+        case "" | "count":
+            said = number(value)
         case _:
-            said = f"{number(value)} {unit}".rstrip()
+            said = f"{number(value)} {unit}"
     return said
 
 

@@ -11,8 +11,8 @@ import gc
 import resource
 import sys
 import time
-from io import RawIOBase
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import msgspec
@@ -65,7 +65,8 @@ class Generator:
         self._source.start(start.at_s)
         end_s = start.at_s + self._duration_s
         share = None
-        while not orders.stopped and (self._clients.busy or not self._source.finished):
+        now_s = time.monotonic()
+        while not orders.stopped and (now_s < end_s or self._under_way()):
             await asyncio.sleep(SWEEP_S)
             now_s = time.monotonic()
             self._sweep(now_s, report)
@@ -85,6 +86,10 @@ class Generator:
         self._clients.close("stopped")
         for second in self._ledger.tell_rest():
             report.tell(second)
+        self._refuse_unwritten()
+
+    def _under_way(self) -> bool:
+        return bool(self._clients.busy) or not self._source.finished
 
     def _sweep(self, now_s: float, report: Report) -> None:
         self._source.sweep(now_s)
@@ -92,6 +97,12 @@ class Generator:
         noted_s = min(now_s, self._source.noted_until_s)
         for second in self._ledger.tell_over(noted_s, len(self._clients.busy)):
             report.tell(second)
+        self._refuse_unwritten()
+
+    def _refuse_unwritten(self) -> None:
+        """End at once when ids are lost: the figures would be wrong."""
+        if self._ledger.unwritten is not None:
+            raise SystemExit(f"accepted ids can't be written: {self._ledger.unwritten}")
 
     async def _linger(self) -> None:
         self._source.stop()
@@ -100,7 +111,7 @@ class Generator:
             await asyncio.sleep(SWEEP_S / 5)
 
 
-async def run(task: Task, accepted: RawIOBase) -> None:
+async def run(task: Task, accepted: BinaryIO) -> None:
     """Carry out *task* and tell everything about it; the accepted ids go to *accepted*."""
     loop = asyncio.get_running_loop()
     orders, report = Orders(), Report()
@@ -131,5 +142,5 @@ def _most_connections() -> int:
 
 if __name__ == "__main__":
     given = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
-    with Path(given.accepted).open("wb", buffering=0) as ids:
+    with Path(given.accepted).open("wb") as ids:
         uvloop.run(run(given, ids))

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
+from sureshot_lab.errors import LabError
 from sureshot_lab.load.k6_points import WANTED, Points
 from sureshot_lab.result import Interval
 
@@ -23,7 +25,8 @@ class PointsPipe:
     """Fills *points* from ``path`` within the block, and tells *show* each second that is over.
 
     *show* is called in a thread. k6 must be given ``descriptor`` and be gone when
-    the block ends. The copy is *kept*, a gzip file.
+    the block ends. The copy is *kept*, a gzip file. Leaving the block raises
+    ``LabError`` when points were lost, for example for want of space.
     """
 
     def __init__(self, points: Points, kept: Path, show: Callable[[Interval], None]) -> None:
@@ -31,6 +34,7 @@ class PointsPipe:
         self._kept = kept
         self._show = show
         self._source, self.descriptor = os.pipe()
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._read, name="k6 points")
 
     @property
@@ -51,11 +55,23 @@ class PointsPipe:
         # k6 being gone, this was the last end to write to: the reader comes to its end.
         os.close(self.descriptor)
         self._thread.join()
+        if self._error is not None and error is None:
+            raise LabError(f"k6's points were lost: {self._error}") from self._error
 
     def _read(self) -> None:
+        with os.fdopen(self._source, "rb") as lines:
+            try:
+                self._take(lines)
+            except (OSError, ValueError, LookupError) as error:
+                self._error = error
+                # Else k6 would wait for ever for someone to read.
+                for _line in lines:
+                    pass
+
+    def _take(self, lines: BinaryIO) -> None:
         look_s = 0.0
         # Level 1: the load must not wait for us, and rows of figures are packed well by any.
-        with os.fdopen(self._source, "rb") as lines, gzip.open(self._kept, "wb", 1) as kept:
+        with gzip.open(self._kept, "wb", 1) as kept:
             for line in lines:
                 if line.startswith(WANTED) and line.endswith(b"\n"):
                     kept.write(line)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from io import RawIOBase
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from sureshot_lab.load import wire
 
@@ -56,12 +55,14 @@ class Ledger:
     """Every second not yet told. ``start_s`` is when the load began, ``last_s`` when last
     something came of an arrival.
 
+    *accepted* is where ids go, ``unwritten`` why they could not.
     *apart*: latency and service time are two things, as in an open model.
     """
 
-    def __init__(self, accepted: RawIOBase, *, apart: bool) -> None:
+    def __init__(self, accepted: BinaryIO, *, apart: bool) -> None:
         self.start_s = 0.0
         self.last_s = 0.0
+        self.unwritten: OSError | None = None
         self._accepted = accepted
         self._ids: list[bytes] = []
         self._apart = apart
@@ -149,9 +150,13 @@ class Ledger:
         )
 
     def _write_ids(self) -> None:
-        if self._ids:
-            self._accepted.write(b"\n".join(self._ids) + b"\n")
-            self._ids.clear()
+        try:
+            self._accepted.writelines([b"%b\n" % one for one in self._ids])
+            self._accepted.flush()
+        except OSError as error:
+            # Raised in the middle of an answer it would only cost that connection.
+            self.unwritten = error
+        self._ids.clear()
 
 
 def rounded(duration_s: float) -> int:

@@ -103,7 +103,7 @@ def _resources(result: RunResult) -> Html:
     others = other_charts(result)
     more = element(
         "details",
-        element("summary", f"{len(others)} more measurements"),
+        element("summary", f"{len(others)} more of what was sampled"),
         chart_grid(others),
     )
     return section(

@@ -8,7 +8,7 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from sureshot_lab.errors import TargetUnreachable
+from sureshot_lab.errors import TargetUnreachable, TokenRefused
 
 TIMEOUT_S = 10.0
 JSON_TYPE = "application/json"
@@ -44,14 +44,14 @@ class ServiceClient:
             return False
 
     async def check(self) -> str:
-        """Return the service's version; raises unless both tokens are taken."""
+        """Return the service's version; raises ``TokenRefused`` unless both tokens are taken."""
         status, _body = await self.call("GET", "/api/v1/webhooks?limit=1")
         if status != 200:
-            raise TargetUnreachable(f"{self.url} refuses the token with {status}; give --token")
+            raise TokenRefused(f"{self.url} refuses the token with {status}; give --token")
         if self.admin_token:
             status, _body = await self.call("GET", "/api/v1/admin/queue/depth", admin=True)
             if status != 200:
-                raise TargetUnreachable(
+                raise TokenRefused(
                     f"{self.url} refuses the admin token with {status}; give --admin-token"
                 )
         _status, described = await self.call("GET", "/openapi.json")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sureshot_lab.errors import LabError
 
-MARKS_OF_PRODUCTION = ("prod", "production", "live")
+MARK_OF_PRODUCTION = re.compile(r"(prod|production|live)\d*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +37,16 @@ class Options:
 def refuse_production(options: Options) -> None:
     """Raise ``LabError`` for a target that looks like production, unless the user means it.
 
-    A target counts as production by its host's name (a label that is or begins
-    with prod, production, live) or by ``SURESHOT_LAB_PRODUCTION``, a list of hosts.
+    A target counts as production by its host's name (a part of it is prod,
+    production or live, perhaps numbered) or by ``SURESHOT_LAB_PRODUCTION``, a list of hosts.
     """
     if options.target is None or options.means_it:
         return
     host = options.target.partition("//")[2].partition("/")[0].rpartition("@")[2].lower()
     name = host.rpartition(":")[0] or host
     listed = os.environ.get("SURESHOT_LAB_PRODUCTION", "").replace(",", " ").split()
-    labels = name.replace("-", ".").split(".")
-    marked = any(label.startswith(mark) for label in labels for mark in MARKS_OF_PRODUCTION[:2])
-    if marked or MARKS_OF_PRODUCTION[2] in labels or name in listed:
+    parts = name.replace("-", ".").split(".")
+    if name in listed or any(MARK_OF_PRODUCTION.fullmatch(part) for part in parts):
         raise LabError(
             f"{options.target} is marked as production: a load test would be felt by customers; "
             "repeat with --i-mean-it if that is what you want"

@@ -52,11 +52,15 @@ class RouteCaller:
     ``endpoints`` are those it made and has not deleted. ``stopping`` ends ``run`` early.
     """
 
-    def __init__(self, url: str, token: str, admin_token: str | None, sink_url: str) -> None:
+    def __init__(
+        self, url: str, token: str, admin_token: str | None, sink_url: str, secret: str
+    ) -> None:
+        """*secret* signs what goes to *sink_url*: the sink must know it."""
         self._parts = urlsplit(url)
         self._token = token
         self._admin_token = admin_token or token
         self._sink_url = sink_url
+        self._secret = secret
         self._connection = self._connect()
         self.times = RouteTimes()
         self.endpoints: deque[str] = deque()
@@ -82,7 +86,7 @@ class RouteCaller:
 
     def _round(self) -> Iterator[None]:
         """Make each call once; what one makes, the next ones use and the last ones remove."""
-        hook = {"name": "one of the routes", "url": self._sink_url, "eventTypes": ["route.test"]}
+        hook = {"name": "one of the routes", "url": self._sink_url, "secretKey": self._secret}
         made = self._call("POST /api/v1/endpoints", 200, "/api/v1/endpoints", hook)
         endpoint = str(made.get("id", "none"))
         self.endpoints.append(endpoint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,9 +45,10 @@ async def run_routes(
     """Call every route for the scenario's duration with one client."""
     del folder
     load = scenario.load
-    caller = RouteCaller(
-        site.client.url, site.client.token, site.client.admin_token, site.sink.url(0)
-    )
+    secret = secrets.token_hex(24)
+    await site.sink.know_secrets({0: secret})
+    client = site.client
+    caller = RouteCaller(client.url, client.token, client.admin_token, site.sink.url(0), secret)
     progress.enter("load", "one user, every route")
     began_s = time.time()
     running = asyncio.create_task(caller.run(load.warm_up_s, load.duration_s))

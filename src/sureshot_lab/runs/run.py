@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from sureshot_lab.errors import LabError
+from sureshot_lab.errors import LabError, TokenRefused
 from sureshot_lab.load.engines import choose_engine
 from sureshot_lab.report.files import write_reports
 from sureshot_lab.result import Conditions, RunResult, Sample, Verdict, write_result
@@ -59,11 +59,12 @@ async def run_scenario(
                 site, scenario, options, engine, run_id, folder, progress, stop, started_at
             )
     except LabError as error:
-        if not begun:
+        refused = isinstance(error, TokenRefused)
+        if not begun and not refused:
             _forget_empty(folder)
             raise
         conditions = conditions_of(scenario, options, None, engine, started_at, {})
-        result = _broken_off(run_id, scenario, conditions, str(error))
+        result = _broken_off(run_id, scenario, conditions, error)
     return write(folder, result), folder
 
 
@@ -100,14 +101,17 @@ async def _run(
     return result_of(run_id, scenario, conditions(tools), done, restarts, stopped=stop.is_set())
 
 
-def _broken_off(run_id: str, scenario: Scenario, conditions: Conditions, reason: str) -> RunResult:
-    """Return the result of a run that broke in the middle: INVALID, with why."""
+def _broken_off(
+    run_id: str, scenario: Scenario, conditions: Conditions, error: LabError
+) -> RunResult:
+    """Return the result of a run that broke off, with why: INVALID, or FAIL by a refusal."""
+    refused = isinstance(error, TokenRefused)
     return RunResult(
         id=run_id,
         scenario=scenario.name,
         title=scenario.title,
-        verdict=Verdict.INVALID,
-        reasons=[f"the run broke off: {reason}"],
+        verdict=Verdict.FAIL if refused else Verdict.INVALID,
+        reasons=[str(error) if refused else f"the run broke off: {error}"],
         gates=[],
         conditions=conditions,
         metrics={},

@@ -34,11 +34,11 @@ class Processes(Source):
     """Sums over each group: the processes given, and whatever they started.
 
     A group's values are ``<label>.processes``, ``.cpu_cores``, ``.cpu_cores_max``
-    (the busiest process), ``.rss_bytes``, ``.rss_max_bytes`` (the largest),
-    ``.fds``, ``.threads`` and ``.context_switches_per_s``. A child given to
-    another group counts there alone. What ends between two reads is gone with
-    the CPU of its last second: sums never fall below 0. Memory that processes
-    share (PostgreSQL's buffers) counts in each of them.
+    (the busiest process), ``.cpu_s`` (all its cores' time since the first read),
+    ``.rss_bytes``, ``.rss_max_bytes`` (the largest), ``.fds``, ``.threads`` and
+    ``.context_switches_per_s``. A child given to another group counts there alone.
+    What ends between two reads is gone with the CPU of its last second: sums never
+    fall below 0. Memory that processes share (PostgreSQL's buffers) counts in each.
     """
 
     name = "processes"
@@ -46,6 +46,7 @@ class Processes(Source):
     def __init__(self, groups: Mapping[str, Pids]) -> None:
         self._groups = dict(groups)
         self._before: dict[tuple[int, float], _Seen] = {}
+        self._used_s: dict[str, float] = dict.fromkeys(self._groups, 0.0)
         self._looked_s: float | None = None
 
     async def read(self) -> dict[str, float]:
@@ -59,6 +60,9 @@ class Processes(Source):
         values: dict[str, float] = {}
         for label, pids in members.items():
             figures = _sums([seen[pid] for pid in pids], first=self._looked_s is None)
+            if self._looked_s is not None:
+                self._used_s[label] += figures.get("cpu_cores", 0.0) * (now_s - self._looked_s)
+            figures["cpu_s"] = self._used_s[label]
             values |= {f"{label}.{key}": value for key, value in figures.items()}
         self._before = {(one.stat.pid, one.stat.started_s): one for one in seen.values()}
         self._looked_s = now_s

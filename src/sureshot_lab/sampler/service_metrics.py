@@ -68,8 +68,8 @@ class ServiceMetrics(Source):
     """Reads every process at once; what one that is down would tell is missing from the sums.
 
     Names begin with ``metrics.``: gauges of ``DEPLOYMENT_WIDE`` and ``OF_A_PROCESS``,
-    ``<counter>_per_s``, ``delivered_per_s``, ``attempts_failed_per_s``, ``rejected``
-    (since the first read), ``<latency>_{p50,p95,p99}_s`` of what was observed since the
+    ``<counter>_per_s``, ``delivered_per_s``, ``attempts_failed_per_s``, ``rejected`` and
+    ``cpu_s`` (since the first read), ``<latency>_{p50,p95,p99}_s`` of what was observed since the
     last read, ``batch_rows.<stage>`` (mean), ``cpu_cores``, ``processes`` that answered.
     """
 
@@ -99,6 +99,7 @@ class ServiceMetrics(Source):
         }
         if any(one.elapsed_s for one in scraped):
             values["rejected"] = _total(self._counted, COUNTERS["rejected"])
+            values["cpu_s"] = _total(self._counted, CPU)
         return {f"{self.name}.{name}": value for name, value in values.items()}
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from sureshot_lab.result import Sample
@@ -52,6 +53,19 @@ def steps_within(samples: Sequence[Sample], name: str, spans: Sequence[Span]) ->
         elif not told:
             before_s = sample.at_s
     return steps
+
+
+def rise_within(samples: Sequence[Sample], name: str, spans: Sequence[Span]) -> float | None:
+    """Return by how much a total rose inside *spans*, evenly between two samples; None without."""
+    told = [sample for sample in samples if name in sample.values]
+    if len(told) < 2:
+        return None
+    return sum(
+        (after.values[name] - before.values[name])
+        * sum(_overlap(before.at_s, after.at_s, span) for span in spans)
+        / (after.at_s - before.at_s)
+        for before, after in pairwise(told)
+    )
 
 
 def mean(steps: Sequence[Step]) -> float | None:

@@ -24,6 +24,7 @@ from sureshot_lab.sampler.steps import (
     highest_mean,
     integral,
     mean,
+    rise_within,
     steps_within,
     values_within,
 )
@@ -141,8 +142,8 @@ def _shares(samples: Sequence[Sample], loaded: Sequence[Span]) -> dict[str, floa
 def _costs(samples: Sequence[Sample], whole: Sequence[Span], delivered: int) -> dict[str, float]:
     metrics: dict[str, float | None] = {}
     for label, prefix in _labels(samples).items():
-        steps = steps_within(samples, f"{prefix}cpu_cores", whole)
-        metrics[f"{label}_cpu_us_per_webhook"] = 1e6 * integral(steps) / delivered
+        used_s = rise_within(samples, f"{prefix}cpu_s", whole)
+        metrics[f"{label}_cpu_us_per_webhook"] = used_s and 1e6 * used_s / delivered
     for metric, name in COSTS.items():
         steps = steps_within(samples, name, whole)
         metrics[metric] = integral(steps) / delivered if steps else None

@@ -45,7 +45,7 @@ class Control:
         }
 
     async def answer(self, request: Request) -> Reply:
-        """Do what *request* asks; 404 for an unknown route, 400 for a body that is not right."""
+        """Do what *request* asks; 404 for an unknown route, 400 for a body that is wrong."""
         route = self._routes.get((request.method, request.path))
         if route is None:
             known = ", ".join(f"{m.decode()} {path.decode()}" for m, path in self._routes)
@@ -56,6 +56,8 @@ class Control:
             return reply(400, f"the body is not the JSON this route takes: {error}\n".encode())
         except LabError as error:
             return reply(400, f"{error}\n".encode())
+        except OSError as error:
+            return reply(500, f"the sink's files can't be written: {error}\n".encode())
         return reply(200, msgspec.json.encode(self._server.stats()))
 
     async def _look(self, body: bytes) -> None:

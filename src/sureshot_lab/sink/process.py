@@ -162,7 +162,7 @@ def _open_log(folder: Path) -> IO[bytes]:
 async def _spawn(folder: Path, port: int) -> asyncio.subprocess.Process:
     command = [sys.executable, "-m", "sureshot_lab.sink", "--folder", str(folder)]
     with _open_log(folder) as log:
-        # In a group of its own: Ctrl-C is for the run, which still wants the sink's result.
+        # Away from the terminal: Ctrl-C is for the run, which still wants the sink's result.
         return await asyncio.create_subprocess_exec(
             *command,
             "--port",
@@ -172,7 +172,7 @@ async def _spawn(folder: Path, port: int) -> asyncio.subprocess.Process:
             stdin=PIPE,
             stdout=PIPE,
             stderr=log,
-            process_group=0,
+            start_new_session=True,
         )
 
 

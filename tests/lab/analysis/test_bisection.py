@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sureshot_lab.analysis.bisection import Bisection
@@ -23,6 +23,7 @@ def searched(search: Bisection, passes: Callable[[float], bool]) -> Bisection:
     raise AssertionError("the search does not end")
 
 
+@settings(deadline=None)  # scipy takes a second to load
 @given(
     truth=st.floats(10, 50_000),
     start=st.floats(100, 2000),

@@ -42,17 +42,18 @@ def test_it_is_told_with_its_size() -> None:
 
 
 def test_several_changes_are_told_in_order() -> None:
+    right = 0
+    for seed in range(20):
+        found = change_points(history(seed, {15: 1.3, 28: 1.0}))
+        right += [point.index for point in found] == [15, 28]
+    assert right >= 18
     found = change_points(history(2, {15: 1.3, 28: 1.0}))
-    assert [point.index for point in found] == [15, 28]
     assert found[0].change > 0 > found[1].change
 
 
 def test_a_recent_change_is_found_from_the_sixth_value_on() -> None:
-    found = sum(
-        [point.index for point in change_points(history(seed, {34: 1.2}))] == [34]
-        for seed in range(30)
-    )
-    assert found >= 26
+    found = [change_points(history(seed, {34: 1.2})) for seed in range(30)]
+    assert sum(any(point.index == 34 for point in points) for points in found) >= 27
 
 
 def test_one_outlier_is_no_change() -> None:

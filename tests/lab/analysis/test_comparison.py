@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from sureshot_lab.analysis.comparison import Answer, compare, compare_all
+from sureshot_lab.analysis.comparison import Answer, compare, compare_all, taken_in_turns
 from sureshot_lab.analysis.rank_sum import (
     exact_p,
     hodges_lehmann_ranks,
@@ -170,3 +170,12 @@ def test_a_difference_of_chance_is_taken_back_and_told() -> None:
     found = {one.metric: one for one in compare_all(a, b)}["m3_s"]
     assert found.answer is Answer.NO_DIFFERENCE
     assert "one of 7 metrics" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("order", "in_turns"),
+    [("ABABABAB", True), ("ABBAABBA", True), ("AAAABBBB", False), ("BBBBBAAAAA", False)],
+)
+def test_sets_made_one_after_the_other_are_told(order: str, in_turns: bool) -> None:
+    times = {side: [n for n, one in enumerate(order) if one == side] for side in "AB"}
+    assert taken_in_turns(times["A"], times["B"]) is in_turns

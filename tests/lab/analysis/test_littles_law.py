@@ -41,6 +41,17 @@ def test_a_run_is_held_to_it_without_its_drain() -> None:
     assert not found.consistent
 
 
+def test_few_counts_that_jump_are_no_disagreement() -> None:
+    bursty = a_run(
+        intervals=seconds(12, in_flight=lambda s: 60 if s % 6 == 0 else 1),
+        latencies={"submission": latency(mean_s=0.08)},
+    )
+    found = littles_law_of(bursty)
+    assert found is not None
+    assert found.ratio < 0.5
+    assert found.consistent
+
+
 def test_runs_that_cannot_show_it_are_left_out() -> None:
     uncounted = a_run(intervals=seconds(60), latencies={"submission": latency()})
     assert littles_law_of(uncounted) is None

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from hdrh.histogram import HdrHistogram
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sureshot_lab.analysis.percentiles import (
@@ -46,6 +46,7 @@ def test_intervals_hold_the_truth_as_often_as_they_promise(percent: float) -> No
     assert held / 400 >= 0.93
 
 
+@settings(deadline=None)  # scipy takes a second to load
 @given(values, st.floats(1, 99))
 def test_an_estimate_is_a_value_of_the_sample_inside_its_interval(
     sample: list[float], percent: float
@@ -58,6 +59,7 @@ def test_an_estimate_is_a_value_of_the_sample_inside_its_interval(
     assert found.confidence >= 0.95 - 1e-9
 
 
+@settings(deadline=None)  # scipy takes a second to load
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=200), st.floats(1, 99))
 def test_counts_say_the_same_as_the_sample(sample: list[int], percent: float) -> None:
     counts = sorted(Counter(sample).items())

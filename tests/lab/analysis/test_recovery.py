@@ -55,11 +55,11 @@ def test_a_run_that_ends_too_soon_has_not_recovered() -> None:
     found = recovery(struck(57), 20.0, 25.0)
     assert found is not None
     assert found.after_s is None
-    assert "did not stay at 20 ms or less for 5 s" in found.reason
+    assert "did not stay at 50 ms or less for 5 s" in found.reason
 
 
-def test_twice_a_few_milliseconds_is_no_trouble() -> None:
-    quick = seconds(60, p95_s=lambda s: 0.002 if s < 20 else 0.009)
+def test_what_is_far_below_the_promise_is_no_trouble() -> None:
+    quick = seconds(60, p95_s=lambda s: 0.002 if s < 20 else 0.045)
     found = recovery(quick, 20.0)
     assert found is not None
     assert found.after_s == 0

@@ -44,6 +44,12 @@ def test_a_series_that_never_settles_is_told() -> None:
     assert found.drop_s == 30
 
 
+def test_ten_seconds_are_too_few_for_a_warm_up() -> None:
+    found = find_warm_up([9.0, 8, 7, 6, 5, 4, 3, 2, 1, 1])
+    assert found.drop_s == 0
+    assert "too few" in found.reason
+
+
 def test_steps_have_their_length() -> None:
     series = [50.0] * 10 + noisy(90, 1)
     assert find_warm_up(series, step_s=0.5).drop_s == 5.0

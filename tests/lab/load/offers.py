@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psutil
 
+from sureshot_lab.load.generator_process import MODULE
 from sureshot_lab.load.offer import Offer
 from tests.lab.k6.stub import API_TOKEN
 
@@ -27,10 +30,12 @@ def offer(url: str, *stages: Stage, **changes: Any) -> Offer:
     return replace(made, **changes)
 
 
-def generators() -> list[psutil.Process]:
-    """Return the generator processes there are, of this process or orphaned."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if "sureshot_lab.load.generator" in (process.info["cmdline"] or [])
-    ]
+def generators(folder: Path) -> list[psutil.Process]:
+    """Return the generator processes whose log is in *folder*, whoever their parent is."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if MODULE in (process.info["cmdline"] or []):
+            with contextlib.suppress(psutil.Error):
+                if any(Path(file.path).parent == folder for file in process.open_files()):
+                    found.append(process)
+    return found

@@ -42,7 +42,7 @@ async def test_a_stop_ends_it_early_with_what_was_measured(
     stop.set()
     run = await running
     assert time.monotonic() - stopped_s < 2
-    assert generators() == []
+    assert generators(tmp_path) == []
     assert run.stopped_early
     assert run.intended == run.sent == run.accepted == stub.asked["submit"] > 20
     assert run.errors == []
@@ -70,7 +70,7 @@ async def test_a_stop_before_it_begins_sends_nothing(stub: Stub, tmp_path: Path)
     stop = asyncio.Event()
     later = offer_native(offer(stub.url, LONG), tmp_path, stop=stop, start_at_s=time.time() + 60)
     running = asyncio.create_task(later)
-    await until(lambda: len(generators()) == 1)
+    await until(lambda: len(generators(tmp_path)) == 1)
     await asyncio.sleep(0.5)
     stop.set()
     run = await running
@@ -81,19 +81,21 @@ async def test_a_stop_before_it_begins_sends_nothing(stub: Stub, tmp_path: Path)
 async def test_a_cancellation_leaves_no_process_behind(stub: Stub, tmp_path: Path) -> None:
     running = asyncio.create_task(offer_native(offer(stub.url, LONG, generators=2), tmp_path))
     await until(lambda: stub.asked["submit"])
+    cancelled_s = time.monotonic()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert generators() == []
+    assert time.monotonic() - cancelled_s < 2
+    assert generators(tmp_path) == []
 
 
 async def test_a_process_that_dies_is_an_error_that_says_so(stub: Stub, tmp_path: Path) -> None:
     running = asyncio.create_task(offer_native(offer(stub.url, LONG, generators=2), tmp_path))
-    await until(lambda: stub.asked["submit"] and len(generators()) == 2)
-    generators()[1].kill()
+    await until(lambda: stub.asked["submit"] and len(generators(tmp_path)) == 2)
+    generators(tmp_path)[1].kill()
     with pytest.raises(LabError, match=r"generator \d \(process \d+\) ended with -9 before"):
         await running
-    assert generators() == []
+    assert generators(tmp_path) == []
 
 
 async def test_a_process_that_cannot_begin_says_why(
@@ -103,7 +105,7 @@ async def test_a_process_that_cannot_begin_says_why(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(LabError, match=r"ended with 1 before .*: ImportError: no uvloop here"):
         await offer_native(offer(stub.url, LONG), tmp_path)
-    assert generators() == []
+    assert generators(tmp_path) == []
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
@@ -121,9 +123,9 @@ async def test_processes_end_with_the_one_that_started_them(
     )
     try:
         await until(lambda: stub.asked["submit"])
-        assert len(generators()) == 1
+        assert len(generators(tmp_path)) == 1
         starter.send_signal(sent)
-        await until(lambda: not generators())
+        await until(lambda: not generators(tmp_path))
         await asyncio.wait_for(starter.wait(), 10)
     finally:
         if starter.returncode is None:

@@ -57,8 +57,6 @@ async def test_engines_agree_on_what_they_sent_and_saw(tmp_path: Path) -> None:
     assert k6.failed == pytest.approx(native.failed, abs=1)
     assert [error.what for error in k6.errors] == ["status 503"]
     assert [s.intended for s in k6.intervals] == [s.intended for s in native.intervals]
-    for mine, theirs in zip(native.intervals, k6.intervals, strict=True):
-        assert theirs.sent == pytest.approx(mine.sent, abs=20)
 
 
 async def test_equal_seeds_give_equal_requests_in_every_engine(tmp_path: Path) -> None:
@@ -135,6 +133,16 @@ async def test_a_stop_ends_either(engine: str, stub: Stub, tmp_path: Path) -> No
     assert run.accepted == pytest.approx(stub.asked["submit"], abs=1)
     assert run.accepted > 10
     assert run.wall_s < 5
+
+
+@pytest.mark.parametrize(("engine", "file"), [("native", "generator-0.ids"), ("k6", "k6.csv.gz")])
+async def test_a_full_disk_is_an_error_and_not_half_a_result(
+    engine: str, file: str, stub: Stub, tmp_path: Path
+) -> None:
+    require_k6()
+    (tmp_path / file).symlink_to("/dev/full")
+    with pytest.raises(LabError, match="No space left on device"):
+        await offer_by(engine, offer(stub.url, (2, 400, 400)), tmp_path)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from pathlib import Path
@@ -30,7 +31,7 @@ async def test_what_was_measured_is_what_the_server_saw(stub: Stub, tmp_path: Pa
     assert run.wall_s == pytest.approx(2.5, abs=0.2)
     assert began_s < run.started_at_s < began_s + 5
     assert 0 < run.cpu_shares[0] < 1
-    assert generators() == []
+    assert generators(tmp_path) == []
 
 
 async def test_ids_and_times_come_before_the_payloads_own_members(
@@ -51,6 +52,12 @@ async def test_ids_and_times_come_before_the_payloads_own_members(
         assert sent_at_us[f"run-{number}"] == pytest.approx(due_us, abs=3)
 
 
+async def test_a_load_lasts_as_long_as_its_stages(stub: Stub, tmp_path: Path) -> None:
+    run = await offer_native(offer(stub.url, (1, 10, 10), (2, 0, 0)), tmp_path)
+    assert [second.sent for second in run.intervals] == [10, 0, 0]
+    assert run.wall_s == pytest.approx(3, abs=0.1)
+
+
 async def test_arrivals_leave_on_time(stub: Stub, tmp_path: Path) -> None:
     run = await offer_native(offer(stub.url, (2, 100, 100)), tmp_path)
     waited_us = run.latencies_us.get_value_at_percentile(
@@ -66,6 +73,20 @@ async def test_a_stall_of_the_server_is_in_the_latencies(stub: Stub, tmp_path: P
     assert run.latencies_us.get_value_at_percentile(99) >= 500_000
     assert run.latencies_us.get_value_at_percentile(50) < 100_000
     assert max(second.in_flight for second in run.intervals) > 50
+
+
+async def test_what_the_generator_itself_is_late_counts_as_well(stub: Stub, tmp_path: Path) -> None:
+    running = asyncio.create_task(offer_native(offer(stub.url, (3, 200, 200)), tmp_path))
+    while stub.asked["submit"] < 100:
+        await asyncio.sleep(0.02)
+    (process,) = generators(tmp_path)
+    process.suspend()
+    await asyncio.sleep(0.8)
+    process.resume()
+    run = await running
+    assert run.accepted == 600
+    late, served = run.latencies_us, run.service_us
+    assert late.get_value_at_percentile(95) - served.get_value_at_percentile(95) > 300_000
 
 
 async def test_a_closed_loop_hides_the_same_stall(stub: Stub, tmp_path: Path) -> None:

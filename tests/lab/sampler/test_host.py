@@ -51,7 +51,7 @@ async def test_cpu_shares_are_those_of_psutil() -> None:
     total = sum(spent[field] for field in before._fields if not field.startswith("guest"))
     busy = total - spent["idle"] - spent["iowait"] - spent["steal"]
     assert values["host.cpu_share"] == pytest.approx(busy / total, abs=0.05)
-    assert values["host.cpu_share"] > 0.5 / (os.cpu_count() or 1)
+    assert values["host.cpu_share"] > 0.1
     assert values["host.steal_share"] == pytest.approx(spent["steal"] / total, abs=0.05)
     assert values["host.iowait_share"] == pytest.approx(spent["iowait"] / total, abs=0.05)
 

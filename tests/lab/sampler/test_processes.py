@@ -35,9 +35,12 @@ async def test_half_a_core_is_seen_as_half_a_core(code: str) -> None:
         samples = await sampler.stop()
         used = (cpu_s(burning.pid) - before_s) / (time.monotonic() - began_s)
     seen = count_of(samples, "service.cpu_cores") / samples[-1].at_s
+    assert seen == pytest.approx(
+        values_of(samples, "service.cpu_s")[-1] / samples[-1].at_s, abs=0.02
+    )
     assert seen == pytest.approx(used, abs=0.05)
     # On a busy machine it does not get all it wants.
-    assert 0.2 < seen < 0.6
+    assert 0.05 < seen < 0.6
     assert len(values_of(samples, "service.cpu_cores")) == len(samples) - 1
     assert min(values_of(samples, "service.context_switches_per_s")) > 20
 
@@ -49,8 +52,7 @@ async def test_the_busiest_process_is_told_beside_the_sum() -> None:
         await asyncio.sleep(2)
         values = await source.read()
     assert values["service.processes"] == 2
-    assert 0.02 < values["sink.cpu_cores"] < 0.2
-    assert 0.15 < values["service.cpu_cores_max"] < 0.5
+    assert 0 < values["sink.cpu_cores"] < values["service.cpu_cores_max"] < 0.5
     both = values["service.cpu_cores_max"] + values["sink.cpu_cores"]
     assert values["service.cpu_cores"] == pytest.approx(both, abs=0.001)
 
@@ -120,8 +122,9 @@ async def test_what_a_new_process_did_since_its_start_counts() -> None:
     async with child(BURN, 0.8) as burning:
         pids.append(burning.pid)
         await asyncio.sleep(1.5)
-        values = await source.read()
-    assert 0.2 < values["service.cpu_cores"] < 1.0
+        values, used_s = await source.read(), cpu_s(burning.pid)
+    assert values["service.cpu_s"] == pytest.approx(used_s, abs=0.05)
+    assert 0.05 < values["service.cpu_cores"] < 1.0
 
 
 async def test_what_an_old_process_did_before_it_was_watched_does_not_count() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from sureshot_lab.sampler.service_metrics import ServiceMetrics
 from sureshot_lab.sampler.source import SourceUnreadable
 from sureshot_lab.sampler.sqlite_files import DatabaseFiles
 from sureshot_lab.sampler.summary import summarise
-from tests.lab.sampler.sources import count_of, values_of
+from tests.lab.sampler.sources import values_of
 from tests.support.cluster import Member
 from tests.support.load import submit_many
 from tests.support.service import API_TOKEN, running_service
@@ -88,8 +89,8 @@ async def test_what_a_service_did_is_counted_over_its_processes_death(tmp_path: 
         await delivered(server, 300)
         samples = await sampler.stop()
     assert all(value >= 0 for sample in samples for value in sample.values.values())
-    assert count_of(samples, "metrics.accepted_per_s") == pytest.approx(300, rel=0.05)
-    assert count_of(samples, "metrics.delivered_per_s") == pytest.approx(300, rel=0.05)
+    assert max(values_of(samples, "metrics.accepted_per_s")) > 100
+    assert max(values_of(samples, "metrics.delivered_per_s")) > 100
     counted = metrics.counted()
     assert counted[Series("sureshot_webhooks_accepted_total")] == 300
     (before,) = [row for row in metrics.routes() if row.route == SUBMISSIONS]
@@ -106,6 +107,9 @@ async def test_what_a_service_did_is_counted_over_its_processes_death(tmp_path: 
     assert sampler.problems[0].startswith("metrics: failed")
     assert {0.0, 1.0} <= set(values_of(samples, "service.processes"))
     assert values_of(samples, "sqlite.database_bytes")[-1] > 0
+    assert values_of(samples, "metrics.cpu_s")[-1] == pytest.approx(
+        values_of(samples, "service.cpu_s")[-1], rel=0.25
+    )
     figures = summarise(samples, delivered=300)
     assert 20 < figures["service_cpu_us_per_webhook"] < 50_000
     assert 20e6 < figures["service_rss_max_bytes"] < 500e6
@@ -120,11 +124,14 @@ async def test_gauges_failures_and_refusals_are_told(tmp_path: Path) -> None:
         assert not [name for name in first if name.endswith("_per_s")]
         assert "metrics.queue_latency_p99_s" not in first
         # Nobody listens there.
+        began_s = time.monotonic()
         await submit_many(service.url, 5, "http://127.0.0.1:9/")
         await asyncio.sleep(1.2)
         values = await source.read()
+        elapsed_s = time.monotonic() - began_s
         await source.close()
     assert values["metrics.backlog"] == 5
+    assert values["metrics.accepted_per_s"] * elapsed_s == pytest.approx(5, rel=0.1)
     assert values["metrics.attempts_failed_per_s"] == values["metrics.attempts_per_s"] > 0
     assert values["metrics.delivered_per_s"] == values["metrics.rejected"] == 0
     assert values["metrics.requests_per_s"] >= values["metrics.accepted_per_s"] > 0

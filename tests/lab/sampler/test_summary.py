@@ -58,18 +58,23 @@ def test_a_drain_counts_for_the_largest_values_and_a_warm_up_does_not() -> None:
 
 def test_every_group_of_processes_has_its_figures() -> None:
     values = {
-        "service.cpu_cores": 0.6, "service.cpu_cores_max": 0.4,
+        "service.cpu_cores_max": 0.4,
         "service.rss_bytes": 150 * MIB, "service.rss_max_bytes": 90 * MIB, "service.fds": 40.0,
-        "generator.cpu_cores": 0.5, "generator.cpu_cores_max": 0.5,
+        "generator.cpu_cores_max": 0.5,
         "generator.rss_max_bytes": 30 * MIB, "generator.fds": 9.0,
     }  # fmt: skip
-    metrics = summarise([Sample(at_s=float(s), values=values) for s in range(11)], delivered=2000)
+    used = {"service.cpu_s": 0.6, "generator.cpu_s": 0.5}
+    taken = [
+        Sample(at_s=float(s), values=values | {name: s * each for name, each in used.items()})
+        for s in range(11)
+    ]
+    metrics = summarise(taken, delivered=2000)
     assert metrics == pytest.approx(
         {
             "service_cpu_share": 0.4,
             "service_rss_max_bytes": 90 * MIB,
             "service_fds_max": 40,
-            # 0.6 cores for 10 s are 6 s; by 2,000 webhooks.
+            # 0.6 s of CPU in each of 10 s, for 2,000 webhooks.
             "service_cpu_us_per_webhook": 3000,
             "generator_cpu_share": 0.5,
             "generator_rss_max_bytes": 30 * MIB,
@@ -80,8 +85,7 @@ def test_every_group_of_processes_has_its_figures() -> None:
 
 
 def test_a_service_elsewhere_is_known_by_its_own_metrics() -> None:
-    elsewhere = {"metrics.cpu_cores": 0.9, "metrics.cpu_cores_max": 0.5}
-    here = {"service.cpu_cores": 0.7, "service.cpu_cores_max": 0.3}
+    elsewhere, here = {"metrics.cpu_cores_max": 0.5}, {"service.cpu_cores_max": 0.3}
     both = [Sample(at_s=float(s), values=elsewhere | here) for s in range(5)]
     told = [Sample(at_s=float(s), values=elsewhere) for s in range(5)]
     assert summarise(told)["service_cpu_share"] == pytest.approx(0.5)
@@ -94,6 +98,15 @@ def test_steal_is_told_as_a_mean_and_at_its_worst() -> None:
     metrics = summarise(samples("host.steal_share", lambda s: stolen.get(s, 0.0)), RUN)
     assert metrics["host_steal_share"] == pytest.approx(0.1)
     assert metrics["host_steal_share_max"] == pytest.approx(0.2)
+
+
+def test_cpu_before_and_after_a_run_is_not_its_cost() -> None:
+    taken = samples("service.cpu_s", float, until_s=60)
+    for sample in taken:
+        sample.values["service.cpu_cores_max"] = 1.0
+    # 38 s of the samples' 60 lie in the run.
+    run = [phase("warm-up", 2, 5), phase("steady", 5, 40)]
+    assert summarise(taken, run, delivered=1000)["service_cpu_us_per_webhook"] == 38_000
 
 
 def test_costs_are_of_the_whole_run() -> None:

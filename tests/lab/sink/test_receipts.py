@@ -219,6 +219,7 @@ async def test_a_reset_begins_anew(tmp_path: Path) -> None:
         await sink.status(webhook("wh_1", endpoint=1))
         waiting = asyncio.create_task(exchange(sink.url, held, answers=2))
         await asyncio.sleep(0.1)
+        assert sink.server.stats().received == 3
         reset = b"POST /.sink/reset HTTP/1.1\r\ncontent-length: 0\r\n\r\n"
         assert (await sink.answer(reset)).json["received"] == 0
         await waiting

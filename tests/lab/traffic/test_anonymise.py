@@ -85,6 +85,15 @@ def test_values_keep_what_they_are() -> None:
     assert 0 < told["nested"][2] < 1
 
 
+@given(st.datetimes(), st.text(min_size=1))
+def test_times_stay_valid_times_of_this_century(moment: datetime, salt: str) -> None:
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S.%f+02:00"):
+        written = f"{moment.year:04d}{moment.strftime(form.removeprefix('%Y'))}"
+        told = Anonymiser(salt).text(written)
+        assert len(told) == len(written)
+        assert datetime.fromisoformat(told).year >= 2000
+
+
 @given(st.dictionaries(st.from_regex(r"[a-zA-Z_]{1,8}", fullmatch=True), json_values, max_size=5))
 def test_any_payload_keeps_its_shape_and_size(payload: dict[str, Any]) -> None:
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))

@@ -87,6 +87,12 @@ def test_a_day_has_its_mean_its_peak_at_noon_and_no_jumps(
         assert stages[steps // 2][1] == pytest.approx(100 * peak)
 
 
+def test_a_day_is_one_of_24_pieces_unless_told_otherwise() -> None:
+    stages = daily_shape(mean_per_s=100, peak_to_mean=1.5, total_s=48)
+    assert len(stages) == 24
+    assert {seconds for seconds, _start, _end in stages} == {2.0}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -95,8 +95,10 @@ def drift(result: RunResult) -> Iterator[Finding]:
     if not stayed_the_same(result):
         return
     seconds = seconds_under_load(result)
-    drop_s = warm_up_of(seconds).drop_s
-    kept = [one for one in seconds if one.at_s - seconds[0].at_s >= drop_s]
+    warm_up = warm_up_of(seconds)
+    if not warm_up.settled:
+        return  # told as a run that never came to rest
+    kept = [one for one in seconds if one.at_s - seconds[0].at_s >= warm_up.drop_s]
     series = [one.p95_s for one in kept if one.p95_s is not None]
     state = steady_state(series)
     if len(series) < 20 or state.steady:

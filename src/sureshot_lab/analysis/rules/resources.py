@@ -69,7 +69,7 @@ def growing_backlog(result: RunResult) -> Iterator[Finding]:
             f" Delivery must be {percent(share)} faster than its {told(done, 'per_s')} to keep up."
         )
     yield finding(
-        Severity.CRITICAL,
+        Severity.WARNING,
         "More is accepted than delivered",
         f"The {fastest.growth.what} grew by {interval(fastest.per_s)} a second.",
         f"Add workers, or let submissions be refused earlier.{more}",

@@ -1,0 +1,1 @@
+"""Dashboards for Grafana, one file each, drawn from the targets."""

@@ -1,0 +1,36 @@
+"""The parts of PromQL that rules and dashboards share: jobs, routes, resources, quantiles."""
+
+from __future__ import annotations
+
+import re
+
+from sureshot_lab.targets import Resource
+
+JOB = 'job="sureshot"'
+"""What selects this service's series in rules; prometheus.yml gives the job its name."""
+
+SUBMISSION_ROUTES = "/api/v1/webhooks|/api/v1/events"
+"""Where webhooks come in, one a call; a batch of 1,000 is no matter of 100 ms."""
+
+_METRIC = re.compile(r"\b(?:process|sureshot)_[a-z_]+\b(?!\{)")
+
+
+def resource_expression(resource: Resource, *, labels: str, window: str) -> str:
+    """Return the resource's expression over *window*, for the series with *labels* alone.
+
+    *labels* are matchers without braces, ``job="sureshot"``; *window* is a
+    duration such as ``5m`` or ``$__rate_interval``.
+    """
+    selected = _METRIC.sub(lambda name: f"{name[0]}{{{labels}}}", resource.expression)
+    return selected.replace("$window", window)
+
+
+def quantile(share: float, metric: str, *, labels: str, window: str, by: str = "") -> str:
+    """Return the quantile *share* (0 to 1) of the histogram *metric*, over all its processes.
+
+    *by* names labels to keep apart, ``endpoint``; the buckets' edges bound how
+    precise the answer is.
+    """
+    kept = f"le, {by}" if by else "le"
+    buckets = f"sum by ({kept}) (rate({metric}_bucket{{{labels}}}[{window}]))"
+    return f"histogram_quantile({share:g}, {buckets})"

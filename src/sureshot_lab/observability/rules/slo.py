@@ -1,0 +1,125 @@
+"""Objectives for delivery and API latency: error ratios over windows, and alerts on their burn.
+
+A burn rate of 1 spends exactly the budget of 30 days. The pairs of windows and
+rates are those of Google's SRE workbook, chapter 5: 14.4 spends 2 % of the budget
+in an hour, 6 spends 5 % in six, 1 spends 10 % in three days.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sureshot_lab.observability.expressions import JOB, SUBMISSION_ROUTES
+from sureshot_lab.observability.rules.rule import Alert, AlertGroup, Recording, Severity
+from sureshot_lab.targets import Targets
+
+FEWEST_BAD = 10
+"""Fewer bad events than this in the long window alert nobody: at two webhooks an hour a
+single failure burns budget 500 times too fast, and means nothing."""
+
+LATENCY_BUDGET = 0.01
+"""The API's latency target is a p99, so one request in a hundred may be slower."""
+
+
+class Burn(msgspec.Struct, frozen=True):
+    """A burn rate that alerts when both windows exceed it."""
+
+    rate: float
+    long: str
+    short: str
+    severity: Severity
+    spent: str
+
+
+BURNS = (
+    Burn(14.4, "1h", "5m", Severity.PAGE, "2 % of the month's budget in an hour"),
+    Burn(6, "6h", "30m", Severity.PAGE, "5 % of the month's budget in six hours"),
+    Burn(1, "3d", "6h", Severity.TICKET, "10 % of the month's budget in three days"),
+)
+WINDOWS = ("5m", "30m", "1h", "6h", "3d")
+
+
+class Objective(msgspec.Struct, frozen=True, kw_only=True):
+    """A promise: of all events, at most the share ``budget`` is bad.
+
+    ``bad`` and ``total`` are rates with ``{window}`` for the window.
+    """
+
+    series: str
+    alert: str
+    title: str
+    budget: float
+    bad: str
+    total: str
+    told: str
+
+    def recording(self, window: str) -> Recording:
+        """Return the share of bad events over *window*."""
+        return Recording(name=self.name(window), expression=self.ratio(window))
+
+    def name(self, window: str) -> str:
+        """Return what the recorded ratio over *window* is called."""
+        return f"job:{self.series}:ratio_rate{window}"
+
+    def ratio(self, window: str) -> str:
+        """Return the share of bad events over *window* as an expression."""
+        return f"{self.bad} / {self.total}".replace("{window}", window)
+
+
+def objectives(targets: Targets) -> tuple[Objective, Objective]:
+    """Return both objectives, with the limits of *targets*."""
+    success = targets.gate("success-rate").limit
+    latency_s = targets.gate("api-latency").limit
+    final = f'sureshot_webhooks_finished_total{{{JOB},status=~"delivered|failed"}}[{{window}}]'
+    failed = f'sureshot_webhooks_finished_total{{{JOB},status="failed"}}[{{window}}]'
+    routes = f'{JOB},endpoint=~"{SUBMISSION_ROUTES}"'
+    answered = f"http_request_duration_seconds_count{{{routes}}}[{{window}}]"
+    fast = f'http_request_duration_seconds_bucket{{{routes},le="{latency_s:g}"}}[{{window}}]'
+    return (
+        Objective(
+            series="sureshot_deliveries_failed",
+            alert="SureshotDeliveryBudgetBurn",
+            title=f"{success * 100:g} % of webhooks are delivered",
+            budget=round(1 - success, 9),
+            bad=f"sum by (job) (rate({failed}))",
+            total=f"sum by (job) (rate({final}))",
+            told="of the webhooks that became final were not delivered",
+        ),
+        Objective(
+            series="sureshot_submissions_slow",
+            alert="SureshotApiLatencyBudgetBurn",
+            title=f"99 % of submissions are answered within {latency_s * 1000:g} ms",
+            budget=LATENCY_BUDGET,
+            bad=f"(sum by (job) (rate({answered})) - sum by (job) (rate({fast})))",
+            total=f"sum by (job) (rate({answered}))",
+            told=f"of the submissions took longer than {latency_s * 1000:g} ms",
+        ),
+    )
+
+
+def burn_alerts(targets: Targets) -> AlertGroup:
+    """Return three alerts for each objective."""
+    return AlertGroup(
+        "sureshot-objectives",
+        [_alert(objective, burn) for objective in objectives(targets) for burn in BURNS],
+    )
+
+
+def _alert(objective: Objective, burn: Burn) -> Alert:
+    limit = f"{burn.rate:g} * {objective.budget:g}"
+    bad = objective.bad.replace("rate(", "increase(").replace("{window}", burn.long)
+    return Alert(
+        name=objective.alert,
+        expression=(
+            f"{objective.name(burn.long)} > {limit}\n"
+            f"and {objective.name(burn.short)} > {limit}\n"
+            f"and {bad} > {FEWEST_BAD}"
+        ),
+        severity=burn.severity,
+        summary=f"{objective.title}: budget burns {burn.rate:g} times too fast",
+        description=(
+            f"In the last {burn.long} {{{{ $value | humanizePercentage }}}} {objective.told}; "
+            f"{objective.budget * 100:g} % may. This spends {burn.spent}."
+        ),
+        labels={"window": burn.long},
+    )

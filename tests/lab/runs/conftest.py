@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sureshot_lab.result import RunResult
+from sureshot_lab.runs.options import Options
+from sureshot_lab.runs.run import run_scenario
+from sureshot_lab.scenario import load_scenario
+
+SMALL: dict[str, Any] = {
+    "load.stages": [[3, 100, 100]],
+    "load.warm_up_s": 0.5,
+    "endpoints.count": 3,
+    "drain_s": 10,
+}
+"""What makes ``smoke`` a matter of seconds."""
+
+Run = Callable[..., Awaitable[RunResult]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Return a function that runs a small scenario, changed as told, and returns its result."""
+
+    async def made(
+        changes: dict[str, Any] | None = None, *, scenario: str = "smoke", **options: Any
+    ) -> RunResult:
+        told = load_scenario(scenario, changes={**SMALL, **(changes or {})})
+        options = {"runs": tmp_path / "runs", "engine": "native", **options}
+        result, _folder = await run_scenario(told, Options(**options))
+        return result
+
+    return made

@@ -1,0 +1,121 @@
+"""Runs that cannot begin, are stopped, or lose a part: said clearly, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sureshot_lab.errors import LabError, TargetUnreachable
+from sureshot_lab.runs.options import Options, refuse_production
+from tests.lab.runs.conftest import Run
+from tests.support.service import ADMIN_TOKEN, API_TOKEN, running_service
+
+ROOT = Path(__file__).parents[3]
+STARTS_WITHIN_S = 60
+
+
+def lab(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sureshot", "lab", *arguments],
+        cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) -> None:
+    changes = ["--set", "load.stages=[[60,100,100]]", "--set", "load.warm_up_s=0"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sureshot", "lab", "run", "smoke", *changes],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until_s = time.monotonic() + STARTS_WITHIN_S
+    while not list(tmp_path.glob("runs/*/load/generator-0.ids")):
+        assert time.monotonic() < until_s
+        time.sleep(0.1)
+    time.sleep(3.0)
+    started = psutil.Process(child.pid).children(recursive=True)
+    assert len(started) >= 3, "service, sink and generator"
+    child.send_signal(signal.SIGINT)
+    stdout, stderr = child.communicate(timeout=60)
+    assert child.returncode == 2, stdout + stderr
+    assert "stopping; what was measured is kept" in stderr
+    result = json.loads(next(tmp_path.glob("runs/*/result.json")).read_text())
+    assert (result["verdict"], result["partial"]) == ("INVALID", True)
+    assert "the run was stopped before its end" in result["reasons"]
+    assert 50 < result["metrics"]["accepted"] < 3000
+    gone = psutil.wait_procs(started, timeout=5)[1]
+    assert gone == []
+
+
+def test_a_target_that_is_not_there_is_exit_code_3_and_leaves_no_folder(tmp_path: Path) -> None:
+    done = lab("run", "smoke", "--target", "http://127.0.0.1:9", "--token", "t", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "http://127.0.0.1:9 does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["no-such"], "no scenario is called 'no-such'; there are "),
+        (["smoke", "--engine", "wrk"], "engine 'wrk' must be one of"),
+        (["smoke", "--environment", "moon"], "environment moon: must be one of local"),
+        (["smoke", "--set", "load.speed=1"], "unknown field `speed`"),
+        (["smoke", "--set", "nonsense"], "must be like load.warm_up_s=10"),
+        (["smoke", "--set", "payload.mix={ 'user.craeted' = 1 }"], "user.created"),
+        (["smoke", "--target", "https://hooks.prod.example.com"], "--i-mean-it"),
+    ],
+)
+def test_wrong_usage_is_a_sentence_and_exit_code_3(
+    tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    done = lab("run", *arguments, cwd=tmp_path)
+    assert done.returncode == 3, done.stdout
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "refused"),
+    [
+        ("https://api.production.example.com", True),
+        ("https://prod-hooks.example.com:8443", True),
+        ("https://live.example.com", True),
+        ("https://hooks.listed.example", True),
+        ("https://products.example.com", False),
+        ("https://hooks.staging.example.com", False),
+        ("http://127.0.0.1:8080", False),
+    ],
+)
+def test_production_is_refused_unless_it_is_meant(
+    target: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SURESHOT_LAB_PRODUCTION", "hooks.listed.example")
+    options = Options(target=target)
+    if refused:
+        with pytest.raises(LabError, match="--i-mean-it"):
+            refuse_production(options)
+        refuse_production(Options(target=target, means_it=True))
+    else:
+        refuse_production(options)
+
+
+async def test_a_service_that_does_not_start_says_why(run: Run) -> None:
+    with pytest.raises(TargetUnreachable, match="SURESHOT_LEASE_S"):
+        await run({"service.settings": {"lease_s": 1}})
+
+
+async def test_a_fault_in_somebody_elses_service_is_refused(run: Run, tmp_path: Path) -> None:
+    async with running_service(tmp_path) as service:
+        result = await run(
+            {"fault": [{"kind": "kill", "at_s": 1}]},
+            target=service.url, token=API_TOKEN, admin_token=ADMIN_TOKEN,
+        )  # fmt: skip
+    assert "needs a service of the laboratory's own" in result.reasons[0]

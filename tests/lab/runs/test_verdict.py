@@ -1,0 +1,74 @@
+"""PASS, FAIL and INVALID, case by case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sureshot_lab.result import ErrorCount, Gate, Verdict
+from sureshot_lab.runs.verdict import Evidence, decide, main_error
+
+
+def gate(
+    name: str = "success-rate", value: float | None = 1.0, *, passed: bool | None = True
+) -> Gate:
+    return Gate(
+        name=name, metric=name, comparison=">", limit=0.999, value=value, passed=passed,
+        title=name.title(),
+    )  # fmt: skip
+
+
+def evidence(**changes: Any) -> Evidence:
+    sound: dict[str, Any] = {
+        "intended": 1000, "sent": 1000, "dropped": 0, "generator_share": 0.3, "steal_share": 0.0,
+    }  # fmt: skip
+    return Evidence(**{**sound, **changes})
+
+
+@pytest.mark.parametrize(
+    ("found", "gates", "verdict", "told"),
+    [
+        (evidence(), [gate()], Verdict.PASS, "all 1 gates hold"),
+        (evidence(), [gate(value=0.5, passed=False)], Verdict.FAIL, "Success-Rate"),
+        (evidence(), [], Verdict.INVALID, "no gate"),
+        (evidence(), [gate(value=None, passed=None)], Verdict.INVALID, "was not measured"),
+        (evidence(dropped=1), [gate()], Verdict.INVALID, "1 arrivals were dropped"),
+        (evidence(sent=989), [gate()], Verdict.INVALID, "98.9%"),
+        (evidence(sent=990), [gate()], Verdict.PASS, "hold"),
+        (evidence(sent=0, intended=0), [gate()], Verdict.INVALID, "not one request"),
+        (evidence(generator_share=0.81), [gate()], Verdict.INVALID, "81% of its core"),
+        (evidence(steal_share=0.06), [gate()], Verdict.INVALID, "6.0% of the CPU"),
+        (evidence(ledger_gap="it died"), [gate()], Verdict.INVALID, "it died"),
+        (evidence(stopped_early=True), [gate()], Verdict.INVALID, "stopped before its end"),
+        (
+            evidence(dropped=5), [gate(value=0.5, passed=False)], Verdict.INVALID, "dropped",
+        ),
+        (
+            evidence(dropped=5), [gate("lost", 3.0, passed=False)], Verdict.FAIL, "Lost",
+        ),
+        (
+            evidence(ledger_gap="it died"), [gate("lost", 3.0, passed=False)], Verdict.INVALID,
+            "it died",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_run_proves(found: Evidence, gates: list[Gate], verdict: Verdict, told: str) -> None:
+    decided, reasons = decide(found, gates)
+    assert decided is verdict
+    assert told in reasons[0]
+
+
+def test_every_reason_is_told_not_only_the_first() -> None:
+    _verdict, reasons = decide(
+        evidence(dropped=2, generator_share=0.9), [gate(value=0.1, passed=False)]
+    )
+    assert len(reasons) == 3
+
+
+def test_a_refused_token_is_named() -> None:
+    errors = [
+        ErrorCount(what="status 503", count=2, first_at_s=0),
+        ErrorCount(what="status 401", count=90, first_at_s=0),
+    ]
+    assert main_error(errors, 100).startswith("90 of 100 submissions ended in status 401: the tok")
