@@ -23,7 +23,8 @@ run: $(STAMP) ## serve on 127.0.0.1:8080 with SQLite under data/; may deliver to
 	@SURESHOT_ALLOWED_NETWORKS=$${SURESHOT_ALLOWED_NETWORKS-127.0.0.0/8,::1/128} exec $(BIN)/sureshot serve
 
 test: $(STAMP) ## run every test (about eight minutes)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 4 -m "not alone"
+	@$(BIN)/python -m pytest -m alone
 
 check: $(STAMP) ## format, lint, types, imports
 	@$(BIN)/ruff format --check src tests benchmarks

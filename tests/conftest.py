@@ -10,8 +10,24 @@ NEEDS_SERVERS = ("tests/cluster/", "[postgres", "[rabbitmq", "-postgres", "-rabb
 """What a test's id holds when it needs PostgreSQL or RabbitMQ."""
 
 
+ALONE = (
+    "tests/engine/test_isolation.py",
+    "tests/crash/",
+    "tests/cluster/test_chaos.py",
+    "tests/cluster/test_takeover.py",
+    "tests/lab/k6/",
+    "tests/lab/load/",
+    "tests/lab/runs/",
+    "tests/lab/sampler/test_processes.py",
+)
+"""What measures, or has deadlines of its own: it runs after the rest, one test at a time."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a server that is not there; in CI get the server or fail."""
+    """Mark what runs alone. Skip what needs a missing server; in CI get the server or fail."""
+    for item in items:
+        if item.nodeid.startswith(ALONE):
+            item.add_marker(pytest.mark.alone)
     wanting = [item for item in items if any(part in item.nodeid for part in NEEDS_SERVERS)]
     if not wanting:
         return

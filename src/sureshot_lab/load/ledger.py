@@ -52,11 +52,11 @@ class Arrival(NamedTuple):
 
 
 class Ledger:
-    """Every second not yet told. ``start_s`` is when the load began, ``last_s`` when last
-    something came of an arrival.
+    """Every second not yet told, and the ids, which go to *accepted*.
 
-    *accepted* is where ids go, ``unwritten`` why they could not.
-    *apart*: latency and service time are two things, as in an open model.
+    ``start_s``: when the load began; ``last_s``: when last something came of an
+    arrival; ``unwritten``: why ids were lost. *apart*: latency and service time
+    are two things, as in an open model.
     """
 
     def __init__(self, accepted: BinaryIO, *, apart: bool) -> None:

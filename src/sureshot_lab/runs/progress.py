@@ -12,7 +12,7 @@ from sureshot_lab.result import Interval, Sample
 class Progress:
     """The last second of the load and the last sample, and where in the run they are.
 
-    ``tell`` is called after each change; it must neither block nor raise.
+    ``offset_s`` is where the present load begins in the run. ``tell`` is called after each change; it must neither block nor raise.
     """
 
     scenario: str
@@ -20,6 +20,7 @@ class Progress:
     tell: Callable[[Progress], None]
     phase: str = "setting up"
     elapsed_s: float = 0.0
+    offset_s: float = 0.0
     interval: Interval | None = None
     sample: Sample | None = None
     message: str = ""
@@ -32,7 +33,7 @@ class Progress:
     def second(self, interval: Interval) -> None:
         """Take in a second of the load."""
         self.interval = interval
-        self.elapsed_s = interval.at_s + 1
+        self.elapsed_s = self.offset_s + interval.at_s + 1
         self.tell(self)
 
     def sampled(self, sample: Sample) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,7 +66,15 @@ async def run_scenario(
             raise
         conditions = conditions_of(scenario, options, None, engine, started_at, {})
         result = _broken_off(run_id, scenario, conditions, error)
+    _throw_away(folder)
     return write(folder, result), folder
+
+
+def _throw_away(folder: Path) -> None:
+    """Remove what only the run itself needed: the service's data, and lists of ids."""
+    shutil.rmtree(folder / "service" / "data", ignore_errors=True)
+    for ids in folder.rglob("generator-*.ids"):
+        ids.unlink()
 
 
 def write(folder: Path, result: RunResult) -> RunResult:

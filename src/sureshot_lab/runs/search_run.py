@@ -10,6 +10,7 @@ import msgspec
 
 from sureshot_lab.analysis.bisection import Bisection
 from sureshot_lab.load.offer import Offered
+from sureshot_lab.load.wrk import WrkRun, wrk_check
 from sureshot_lab.result import ErrorCount, Interval, Phase, Table
 from sureshot_lab.runs.load_run import make_offer, offer, warm_up
 from sureshot_lab.runs.measure import latency_of
@@ -20,6 +21,9 @@ from sureshot_lab.scenario import Scenario, Search
 from sureshot_lab.targets import load_targets
 
 DRAIN_S = 30.0
+WRK_S, WRK_CONNECTIONS = 5, 64
+USUAL_STEPS = 6
+"""What one search takes about, for the time left that is shown."""
 SOON_S = 3.0
 """A rate that is kept leaves nothing behind: what was accepted has arrived so soon after."""
 
@@ -48,6 +52,7 @@ class SearchRun:
     steps: list[Step] = field(default_factory=list)
     generator_limited: bool = False
     started_at_s: float = 0.0
+    wrk: WrkRun | None = None
 
     def metrics(self) -> dict[str, float]:
         """Return the capacity with its interval, and sums over all steps."""
@@ -70,6 +75,8 @@ class SearchRun:
                 "capacity_low_per_s": capacity.low,
                 "capacity_high_per_s": capacity.high,
             }
+        if self.wrk is not None:
+            found |= {"wrk_per_s": self.wrk.rate_per_s, "wrk_p99_s": self.wrk.p99_s}
         goodput = [step.delivered / step.lasted_s for step in self.steps]
         return found | ({"goodput_max_per_s": max(goodput)} if goodput else {})
 
@@ -133,10 +140,12 @@ async def run_search(
     """Try rates until the search has its answer or *stop* is set."""
     plan = scenario.search
     done = SearchRun(_bisection(plan))
+    progress.total_s = plan.repeats * USUAL_STEPS * plan.step_s
     await warm_up(site, scenario, engine, folder, progress, stop)
     while (rate := done.search.next_rate()) is not None and not stop.is_set():
         number = len(done.steps) + 1
         progress.enter("load", f"step {number}: {rate:,.0f}/s")
+        progress.offset_s = (number - 1) * plan.step_s
         what = make_offer(site, scenario, f"{run}.{number}", [(plan.step_s, rate, rate)])
         offered = await offer(engine, what, folder / f"step-{number}", progress, stop)
         if stop.is_set():
@@ -148,7 +157,21 @@ async def run_search(
         if step.broken and max(offered.cpu_shares, default=0.0) > GENERATOR_SHARE:
             done.generator_limited = True
         done.search.tell(rate, not step.broken)
+    if not stop.is_set():
+        progress.enter("load", "cross-check by wrk, a closed loop")
+        done.wrk = await _cross_check(site)
     return done
+
+
+async def _cross_check(site: Site) -> WrkRun | None:
+    """Have wrk, where it is installed, submit as fast as the answers allow."""
+    payload = site.payloads[0]
+    body = f'{{{site.places[0]},"payload":{payload}}}'
+    client = site.client
+    url = f"{client.url}/api/v1/webhooks"
+    found = await asyncio.to_thread(wrk_check, url, client.token, body, WRK_S, WRK_CONNECTIONS)
+    await site.empty(DRAIN_S)
+    return found
 
 
 def _bisection(plan: Search) -> Bisection:

@@ -43,7 +43,7 @@ class RabbitMQ(Source):
                     ready += told.message_count or 0
                     consumers += told.consumer_count or 0
         except aiormq.exceptions.ChannelNotFoundEntity:
-            await self.close()
+            # The broker closed the channel; the connection is as good as before.
             raise SourceUnreadable(f"the broker has no queue {queue!r} (yet)") from None
         except FAILURES:
             await self.close()

@@ -36,22 +36,24 @@ def sentence(chart: Chart | Missing) -> str:
 
 
 @pytest.mark.parametrize(
-    ("most", "unit", "labels"),
+    ("most", "unit", "high", "labels"),
     [
-        (0.74, "s", ["0 s", "200 ms", "400 ms", "600 ms", "800 ms"]),
-        (1000, "per_s", ["0/s", "200/s", "400/s", "600/s", "800/s", "1,000/s"]),
-        (89e6, "bytes", ["0 B", "32 MiB", "64 MiB", "96 MiB"]),
-        (3, "count", ["0", "1", "2", "3"]),
-        (0, "count", ["0", "1"]),
+        (0.74, "s", 0.8, ["0 s", "200 ms", "400 ms", "600 ms", "800 ms"]),
+        (1000, "per_s", 1000, ["0/s", "200/s", "400/s", "600/s", "800/s", "1,000/s"]),
+        (89e6, "bytes", 96 << 20, ["0 B", "32 MiB", "64 MiB", "96 MiB"]),
+        (3, "count", 3, ["0", "1", "2", "3"]),
+        (0, "count", 1, ["0", "1"]),
     ],
 )
 def test_a_straight_axis_begins_at_zero_and_has_round_ticks(
-    most: float, unit: str, labels: list[str]
+    most: float, unit: str, high: float, labels: list[str]
 ) -> None:
     axis = value_axis([most], unit, "")
     assert [tick.label for tick in axis.ticks] == labels
-    assert axis.high >= most
-    assert axis.place(0) == 0
+    assert [tick.place for tick in axis.ticks] == pytest.approx(
+        [axis.place(n * high / (len(labels) - 1)) for n in range(len(labels))]
+    )
+    assert (axis.low, axis.high) == pytest.approx((0, high))
 
 
 def test_a_wide_spread_makes_an_axis_logarithmic() -> None:

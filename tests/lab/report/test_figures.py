@@ -40,7 +40,7 @@ def test_a_value_is_written_in_its_unit(value: float | None, unit: str, told: st
 
 
 def test_a_share_that_is_not_all_never_looks_like_all() -> None:
-    assert figure(0.9999999, "share") != figure(1.0, "share")
+    assert figure(0.9999999, "share") == "99.99999 %"
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,8 @@ def test_round_limits_have_no_zeros_at_their_end() -> None:
         ("service_cpu_us_per_webhook", "us_per_webhook", "Service CPU per webhook"),
         ("database_commits_per_webhook", "per_webhook", "Database commits per webhook"),
         ("submission_p999_s", "s", "Submission p99.9"),
+        ("success_share", "share", "Success"),
+        ("service_cpu_cores", "cores", "Service CPU"),
         ("lost", "count", "Lost"),
     ],
 )

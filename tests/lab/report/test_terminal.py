@@ -79,7 +79,9 @@ def test_a_gate_is_one_row_with_value_limit_and_status() -> None:
 
 
 def test_colours_are_used_on_a_terminal() -> None:
-    assert "\x1b[1;31mFAIL" in printed(bad(), terminal=True)
+    text = printed(bad(), terminal=True)
+    assert text.startswith("\x1b[1;31mFAIL")
+    assert "\x1b[32mPASS" in text
 
 
 def test_a_partial_run_says_so() -> None:

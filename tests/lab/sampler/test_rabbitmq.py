@@ -93,11 +93,13 @@ async def test_the_brokers_own_command_tells_what_is_taken_and_how_large_it_is(q
     source = RabbitMQDetails(AMQP, [queue])
     # As if nobody listened at the port that the management plugin has.
     source._management = HttpGet(f"http://127.0.0.1:{free_port()}")
+    source._pace.every_s = 0.0
     await asyncio.sleep(0.3)
     values = await source.read()
     assert values["rabbitmq.unacked"] == 2
     assert values["rabbitmq.memory_bytes"] > 1000
     assert values.keys() == {"rabbitmq.unacked", "rabbitmq.memory_bytes"}
+    # It is dear, so not asked again at once.
     assert await source.read() == {}
     await connection.close()
 
