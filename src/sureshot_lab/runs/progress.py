@@ -12,7 +12,8 @@ from sureshot_lab.result import Interval, Sample
 class Progress:
     """The last second of the load and the last sample, and where in the run they are.
 
-    ``offset_s`` is where the present load begins in the run. ``tell`` is called after each change; it must neither block nor raise.
+    ``offset_s`` is where the present load begins in the run. ``tell`` is called after
+    each change; it must neither block nor raise.
     """
 
     scenario: str

@@ -20,5 +20,5 @@ def record_and_keep(self: Recorder, result: object) -> None:
 
 
 if __name__ == "__main__":
-    Recorder.record = record_and_keep  # type: ignore[assignment, method-assign]
+    Recorder.record = record_and_keep  # type: ignore[method-assign]
     main(sys.argv[3:])
