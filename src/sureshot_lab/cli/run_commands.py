@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sureshot_lab.runs.options import Options
     from sureshot_lab.scenario import Scenario
 
+MOST_ROWS = 40
 EXIT_CODES = {"PASS": 0, "FAIL": 1, "INVALID": 2}
 Runs = Annotated[Path, typer.Option("--runs", help="Folder the runs are kept in.")]
 
@@ -126,6 +127,10 @@ def show(result: RunResult, folder: Path) -> None:
     from sureshot_lab.report.terminal import render_summary  # noqa: PLC0415
 
     print_renderable(render_summary(result))
+    for table in result.tables:
+        print_line(f"\n{table.title}")
+        rows = [["-" if cell is None else str(cell) for cell in row] for row in table.rows]
+        print_table(table.columns, rows[:MOST_ROWS])
     print_line(f"report: {folder / 'report.html'}")
 
 

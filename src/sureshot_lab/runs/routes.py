@@ -6,14 +6,17 @@ import asyncio
 import http.client
 import json
 import time
+import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from sureshot_lab.errors import TargetUnreachable
 from sureshot_lab.result import Table
+from sureshot_lab.runs.route_list import CALLS, DELETE, LATER, NOW, Call
 
 TIMEOUT_S = 30.0
 KEPT_ROUNDS = 50
@@ -58,9 +61,8 @@ class RouteCaller:
         """*secret* signs what goes to *sink_url*: the sink must know it."""
         self._parts = urlsplit(url)
         self._token = token
-        self._admin_token = admin_token or token
-        self._sink_url = sink_url
-        self._secret = secret
+        self._admin_token = admin_token
+        self._kept = {"sink": sink_url, "secret": secret, "endpoint": "none"}
         self._connection = self._connect()
         self.times = RouteTimes()
         self.endpoints: deque[str] = deque()
@@ -86,76 +88,54 @@ class RouteCaller:
 
     def _round(self) -> Iterator[None]:
         """Make each call once; what one makes, the next ones use and the last ones remove."""
-        hook = {"name": "one of the routes", "url": self._sink_url, "secretKey": self._secret}
-        made = self._call("POST /api/v1/endpoints", 200, "/api/v1/endpoints", hook)
-        endpoint = str(made.get("id", "none"))
-        self.endpoints.append(endpoint)
-        yield
-        webhook = self._submit({"endpointId": endpoint})
-        yield
-        for path in ("/status", "", "/attempts", "/explain"):
-            route = f"GET /api/v1/webhooks/{{id}}{path}"
-            self._call(route, 200, f"/api/v1/webhooks/{webhook}{path}")
+        self._kept["round"] = uuid.uuid4().hex
+        for call in CALLS:
+            if call.admin and self._admin_token is None:
+                continue
+            self._make(call)
             yield
-        one = {"endpointId": endpoint, "payload": {"id": "batch", "sent_at_us": _now_us()}}
-        batch = self._call(
-            "POST /api/v1/webhooks/batch", 202, "/api/v1/webhooks/batch", {"webhooks": [one] * 10}
-        )
-        self._accept(batch.get("webhooks", []), 10)
-        yield
-        for route, path in (
-            ("GET /api/v1/webhooks", "/api/v1/webhooks?limit=50"),
-            ("GET /api/v1/endpoints", "/api/v1/endpoints?limit=50"),
-            ("GET /api/v1/endpoints/{id}", f"/api/v1/endpoints/{endpoint}"),
-            ("GET /healthz", "/healthz"),
-            ("GET /readyz", "/readyz"),
-            ("GET /metrics", "/metrics"),
-        ):
-            self._call(route, 200, path)
-            yield
-        yield from self._change(endpoint)
-
-    def _change(self, endpoint: str) -> Iterator[None]:
-        path = f"/api/v1/endpoints/{endpoint}"
-        self._call("PATCH /api/v1/endpoints/{id}", 200, path, {"name": "renamed"})
-        yield
-        queue = ("GET /api/v1/admin/queue/depth", 200, "/api/v1/admin/queue/depth")
-        self._call(*queue, admin=True)
-        yield
-        self._call("GET /api/v1/admin/stats", 200, "/api/v1/admin/stats", admin=True)
-        yield
+        self.endpoints.append(self._kept["endpoint"])
         if len(self.endpoints) > KEPT_ROUNDS:
-            oldest = self.endpoints.popleft()
-            self._call("DELETE /api/v1/endpoints/{id}", 204, f"/api/v1/endpoints/{oldest}")
+            self._kept["oldest"] = self.endpoints.popleft()
+            self._make(DELETE)
             yield
 
-    def _submit(self, where: dict[str, str]) -> str:
-        body = {**where, "payload": {"id": "route", "sent_at_us": _now_us()}}
-        made = self._call("POST /api/v1/webhooks", 202, "/api/v1/webhooks", body)
-        self._accept([made], 1)
-        return str(made.get("id", "none"))
+    def _make(self, call: Call) -> None:
+        answer = self._call(call)
+        if call.keeps:
+            self._kept[call.keeps] = str(answer.get("id", "none"))
+        if call.submits:
+            made = answer.get("webhooks", [answer])
+            self.times.submitted += call.submits
+            self.times.accepted_ids += [one["id"] for one in made if "id" in one]
 
-    def _accept(self, made: list[dict[str, Any]], submitted: int) -> None:
-        self.times.submitted += submitted
-        self.times.accepted_ids += [one["id"] for one in made if "id" in one]
-
-    def _call(
-        self, route: str, expected: int, path: str, body: object = None, *, admin: bool = False
-    ) -> dict[str, Any]:
-        method = route.split(" ", 1)[0]
-        token = self._admin_token if admin else self._token
+    def _call(self, call: Call) -> dict[str, Any]:
+        token = self._admin_token if call.admin and self._admin_token else self._token
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        payload = None if body is None else json.dumps(body).encode()
+        payload = None if call.body is None else json.dumps(self._filled(call.body)).encode()
+        path = self._parts.path.rstrip("/") + self._filled(call.path)
         began_s = time.perf_counter()
-        status, text = self._exchange(method, self._parts.path.rstrip("/") + path, payload, headers)
-        self.times.seconds[route].append(time.perf_counter() - began_s)
-        if status != expected:
-            self.times.wrong[route] += 1
+        status, text = self._exchange(call.method, path, payload, headers)
+        self.times.seconds[call.route].append(time.perf_counter() - began_s)
+        if status != call.status:
+            self.times.wrong[call.route] += 1
         try:
             found = json.loads(text)
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
+
+    def _filled(self, value: Any) -> Any:
+        """Return *value* with what was kept, and with the times, in their places."""
+        if isinstance(value, dict):
+            return {key: self._filled(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [self._filled(part) for part in value]
+        if value == NOW:
+            return int(time.time() * 1e6)
+        if value == LATER:
+            return (datetime.now(UTC) + timedelta(days=1)).isoformat()
+        return value.format_map(self._kept) if isinstance(value, str) else value
 
     def _exchange(
         self, method: str, path: str, payload: bytes | None, headers: dict[str, str]
@@ -177,10 +157,6 @@ class RouteCaller:
         if parts.scheme == "https":
             kind = http.client.HTTPSConnection
         return kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
-
-
-def _now_us() -> int:
-    return int(time.time() * 1e6)
 
 
 def _quantile(ordered: list[float], share: float) -> float:
