@@ -136,7 +136,6 @@ async def test_pods_wait_for_the_migration_and_say_so(tmp_path: Path, servers: s
         assert (code, said) == (0, "nothing to do: the schema is current\n")
 
 
-@pytest.mark.slow
 @SERVERS
 async def test_the_pods_answer_their_probes_deliver_together_and_stop_in_time(
     tmp_path: Path, servers: str

@@ -129,6 +129,7 @@ def _offered(
         cpu_shares=[finished.cpu_s / finished.wall_s],
         latencies_us=points.latencies_us,
         service_us=points.latencies_us,
+        refused_us=points.refused_us,
         intervals=seconds,
         errors=points.errors,
         intended=sum(second.intended for second in seconds),

@@ -57,12 +57,14 @@ class Points:
     """What was measured; 8 bytes a request.
 
     *meant* arrivals in each second were planned; None if as many as were sent.
-    ``latencies_us`` holds every request that got an answer, good or not.
+    ``latencies_us`` holds every request that got an answer, good or not;
+    ``refused_us`` those whose answer was not 202.
     ``ended_s``: when the last request did, from the start.
     """
 
     def __init__(self, meant: Sequence[int] | None) -> None:
         self.latencies_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+        self.refused_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
         self.ended_s = 0.0
         self._meant = meant
         self._stopped_in: int | None = None
@@ -152,6 +154,8 @@ class Points:
         if request.status:
             second.answered_us.append(latency_us)
             self.latencies_us.record_value(latency_us)
+            if request.status != 202:
+                self.refused_us.record_value(latency_us)
         if request.status == 202:
             second.succeeded += 1
         else:

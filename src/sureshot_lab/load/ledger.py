@@ -25,8 +25,8 @@ class Tally:
     """The counts of one second. ``latencies`` and ``service``: rounded microseconds."""
 
     __slots__ = (
-        "dropped", "errors", "failed", "in_flight", "intended", "latencies", "number", "sent",
-        "service", "succeeded",
+        "dropped", "errors", "failed", "in_flight", "intended", "latencies", "number", "refused",
+        "sent", "service", "succeeded",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -35,6 +35,7 @@ class Tally:
         self.in_flight = 0
         self.latencies: defaultdict[int, int] = defaultdict(int)
         self.service: defaultdict[int, int] = defaultdict(int)
+        self.refused: defaultdict[int, int] = defaultdict(int)
         self.errors: dict[str, wire.Failure] = {}
 
     @property
@@ -88,6 +89,7 @@ class Ledger:
         if self._apart:
             second.service[rounded(now_s - sent_s)] += 1
         if status != 202:
+            second.refused[rounded(now_s - sent_s)] += 1
             self.failed(arrival, f"status {status}")
             return
         second.succeeded += 1
@@ -146,6 +148,7 @@ class Ledger:
             in_flight=second.in_flight,
             latencies=list(second.latencies.items()),
             service=list(second.service.items()) if self._apart else None,
+            refused=list(second.refused.items()),
             errors=second.errors,
         )
 

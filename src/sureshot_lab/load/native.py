@@ -130,6 +130,7 @@ class _Run:
             cpu_shares=[done.cpu_share for done in last_words],
             latencies_us=self._totals.latencies_us,
             service_us=self._totals.service_us,
+            refused_us=self._totals.refused_us,
             intervals=seconds,
             errors=self._totals.errors,
             intended=sum(second.intended for second in seconds),

@@ -64,7 +64,8 @@ class Offered:
     """What came of an offer. Latencies are microseconds of requests that were answered.
 
     ``latencies_us`` counts from the intended time, ``service_us`` from the moment
-    of sending (equal in a closed model). ``accepted_ids`` are the webhooks answered
+    of sending (equal in a closed model); ``refused_us`` are those of the latter whose
+    answer was not 202. ``accepted_ids`` are the webhooks answered
     202, empty when the generator does not keep them. ``cpu_shares``: of each
     generator process, CPU seconds by wall seconds. ``intended``: how many arrivals
     were meant (in a closed model: as many as were sent). It is ``sent`` and
@@ -80,6 +81,7 @@ class Offered:
     cpu_shares: list[float]
     latencies_us: HdrHistogram
     service_us: HdrHistogram
+    refused_us: HdrHistogram
     intervals: list[Interval]
     errors: list[ErrorCount]
     intended: int

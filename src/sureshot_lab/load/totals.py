@@ -20,6 +20,7 @@ class Totals:
     def __init__(self, generators: int) -> None:
         self.latencies_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
         self.service_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+        self.refused_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
         self._generators = generators
         self._open: dict[int, dict[int, Second]] = {}
         self._settled: dict[int, Interval] = {}
@@ -77,6 +78,8 @@ class Totals:
                 self.latencies_us.record_value(us, count)
             for us, count in part.latencies if part.service is None else part.service:
                 self.service_us.record_value(us, count)
+            for us, count in part.refused:
+                self.refused_us.record_value(us, count)
             for what, seen in part.errors.items():
                 self._fail(what, seen)
 

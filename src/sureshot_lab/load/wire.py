@@ -65,7 +65,8 @@ class Failure(msgspec.Struct, frozen=True):
 class Second(msgspec.Struct, frozen=True, kw_only=True, tag="second"):
     """Second ``number`` of the load, by intended time. Not ``final``: answers are still out.
 
-    ``service`` is None where it equals ``latencies``.
+    ``service`` is None where it equals ``latencies``. ``refused``: service times of
+    answers other than 202.
     """
 
     number: int
@@ -78,6 +79,7 @@ class Second(msgspec.Struct, frozen=True, kw_only=True, tag="second"):
     in_flight: int
     latencies: Counts
     service: Counts | None
+    refused: Counts
     errors: dict[str, Failure]
 
 

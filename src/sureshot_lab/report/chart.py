@@ -21,7 +21,7 @@ FEW_LETTERS = 32
 """The same where the chart is drawn small: on a telephone, on paper."""
 CORNER = 60
 """How far a limit turns up where it ends: below and left of the corner all is well."""
-SAME_PLACE = 0.11
+SAME_PLACE = 0.085
 """Events nearer to each other than this share one number, or they would overlap."""
 
 

@@ -143,10 +143,9 @@ def all_figures(result: RunResult) -> Html | None:
 
 def files(result: RunResult, own: Mapping[str, str]) -> Html:
     """Return links to the files beside the page: *own* reports, then those of the run."""
-    entries = [
-        join([link(target, target), f" - {what}"])
-        for what, target in {**own, **result.files}.items()
-    ]
+    known = {target: what for what, target in result.files.items()}
+    known |= {target: what for what, target in own.items()}
+    entries = [join([link(target, target), f" - {what}"]) for target, what in known.items()]
     return section("files", "Files", bullets(entries))
 
 

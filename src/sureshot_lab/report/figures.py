@@ -16,7 +16,7 @@ from sureshot_lab.result import Gate
 NOTHING = "-"
 DIGITS = 3
 MOST_DIGITS = 12
-UNIT = re.compile(r"(?:^|_)((?:(?:s|us|bytes)_)?per_[a-z]+|s|us|bytes|share|cores)$")
+UNIT = re.compile(r"(?:^|_)((?:(?:s|us|bytes)_)?per_[a-z]+|s|us|bytes|share|cores)(?=(?:_max)?$)")
 ZEROS = re.compile(r"\.0+(?!\d)|(\.\d*?[1-9])0+(?!\d)")
 SIGNS = {"<=": "≤", ">=": "≥", "==": "="}
 TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
@@ -24,7 +24,7 @@ SIZES = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"),
 
 
 def unit_of(name: str) -> str:
-    """Return the unit a metric's name ends in; ``count`` when it ends in none."""
+    """Return the unit a metric's name ends in, ``_max`` left out; ``count`` if in none."""
     found = UNIT.search(name)
     return found[1] if found else "count"
 
@@ -90,7 +90,7 @@ def duration(value_s: float) -> str:
     """Return a length of time in the words of a person: ``45 s``, ``1 min 05 s``."""
     whole = round(value_s)
     if whole < 60:
-        return f"{number(round(value_s, 1))} s"
+        return f"{round(value_s, 1):g} s"
     minutes, seconds = divmod(whole, 60)
     if minutes < 60:
         return f"{minutes} min {seconds:02d} s"
@@ -103,11 +103,12 @@ def instant(at: datetime) -> str:
 
 
 def clock(value_s: float) -> str:
-    """Return a moment of the run: ``0:32``, ``1:02:32``."""
-    minutes, seconds = divmod(max(0, round(value_s)), 60)
+    """Return a moment of the run: ``0:32``, ``1:02:32``; ``-0:02`` is before its start."""
+    minutes, seconds = divmod(abs(round(value_s)), 60)
+    sign = "-" if round(value_s) < 0 else ""
     if minutes < 60:
-        return f"{minutes}:{seconds:02d}"
-    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+        return f"{sign}{minutes}:{seconds:02d}"
+    return f"{sign}{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
 
 
 def _seconds(value: float, digits: int) -> str:
@@ -123,8 +124,7 @@ def _bytes(value: float, digits: int) -> str:
 
 
 def _cores(value: float, digits: int) -> str:
-    text = number(value) if value == int(value) else f"{value:.{digits - 1}f}"
-    return f"{text} {'core' if value == 1 else 'cores'}"
+    return f"{_trimmed(f'{value:.{digits}f}')} {'core' if value == 1 else 'cores'}"
 
 
 def _scaled(value: float, scale: float, name: str, digits: int) -> str:

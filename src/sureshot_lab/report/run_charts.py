@@ -24,9 +24,8 @@ NEAR = 4.0
 """A limit is drawn when it is at most this times the largest value; else the lines lie flat."""
 HEADROOM = 1.15
 """So much room there is above a limit that is drawn."""
-SPECTRUM_NOTE = (
-    "Each line ends at its slowest request. A limit is kept where the line passes below its corner."
-)
+SPECTRUM_NOTE = "Each line ends at its slowest request."
+CORNER_NOTE = "A limit is kept where the line passes below its corner."
 NO_INTERVALS = "no request was timed in this run."
 
 
@@ -47,15 +46,16 @@ def spectrum(result: RunResult) -> Chart | Missing:
         for name, line in zip(told, series, strict=True)
         for percentile, limit in _limits(result.gates, name)
     ]
+    near = _near(limits, values)
     return Chart(
         title=title,
         x=percentile_axis(most),
-        y=value_axis([*values, *_near(limits, values)], "s", "latency", spread=True),
+        y=value_axis([*values, *near], "s", "latency", spread=True),
         unit="s",
         series=series,
         told=_percentile,
         limits=limits,
-        note=SPECTRUM_NOTE,
+        note=f"{SPECTRUM_NOTE} {CORNER_NOTE}" if near else SPECTRUM_NOTE,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from sureshot_lab.report.figures import figure, unit_of
+from sureshot_lab.report.figures import UNIT, figure, unit_of
 
 PERCENTILE = re.compile(r"_(p\d+)(?=_|$)")
 TIMES = frozenset({"s", "min", "h", "hour", "day"})
@@ -75,7 +75,7 @@ def title_of(name: str) -> str:
     What it is divided by stays, unless that is a time: ``rss_bytes_per_pod``: RSS per pod.
     """
     unit = unit_of(name)
-    stem = name.removesuffix(f"_{unit}") or name
+    stem = UNIT.sub("", name) or name
     if "per_" in unit and unit.rpartition("per_")[2] not in TIMES:
         stem += f"_per_{unit.rpartition('per_')[2]}"
     words = [WORDS.get(word, word) for word in stem.replace(".", "_").split("_") if word]

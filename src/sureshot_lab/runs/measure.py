@@ -39,6 +39,7 @@ def measure(
     latencies = {
         "submission": latency_of(offered.latencies_us),
         "submission_service": latency_of(offered.service_us),
+        "refused": latency_of(offered.refused_us),
         "end_to_end": latency_of(received.latencies_us),
     }
     known = {name: latency for name, latency in latencies.items() if latency is not None}

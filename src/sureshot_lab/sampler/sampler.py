@@ -49,7 +49,7 @@ class _Watched:
             return {}
         self.reading = None
         self.reads += 1
-        error = asyncio.CancelledError() if reading.cancelled() else reading.exception()
+        error = TimeoutError() if reading.cancelled() else reading.exception()
         if error is None:
             return reading.result()
         if not self.failures:
@@ -57,12 +57,12 @@ class _Watched:
         self.failures += 1
         return {}
 
-    async def close(self) -> None:
+    async def close(self, at_s: float) -> None:
         """Give up the read under way and let the source go."""
         if self.reading is not None:
             self.reading.cancel()
             await asyncio.wait([self.reading])
-            self.collect(0.0)
+            self.collect(at_s)
         await self.source.close()
 
 
@@ -108,7 +108,7 @@ class Sampler:
         since_s = time.monotonic() - self._start_s - self.samples[-1].at_s
         await asyncio.sleep(max(0.0, min(LAST_AFTER_S, self.every_s / 2) - since_s))
         await self._look(time.monotonic(), LAST_PATIENCE_S, last=True)
-        closing = [watched.close() for watched in self._watched]
+        closing = [watched.close(self.samples[-1].at_s) for watched in self._watched]
         await asyncio.gather(*closing, return_exceptions=True)
         return self.samples
 

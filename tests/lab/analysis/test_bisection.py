@@ -95,6 +95,7 @@ def test_a_service_that_keeps_nothing_has_no_capacity() -> None:
     assert found is not None
     assert found.value == 0
     assert min(one.rate_per_s for one in search.tried) == 10
+    assert [one.rate_per_s for one in search.tried].count(640) == 4  # each twice, for certain
 
 
 def test_before_a_search_has_ended_there_is_no_capacity() -> None:
@@ -105,6 +106,9 @@ def test_later_searches_are_shorter() -> None:
     search = searched(Bisection(100, 60_000, repeats=3), lambda rate: rate <= 9000)
     steps = [sum(one.search == number for one in search.tried) for number in (1, 2, 3)]
     assert max(steps[1:]) < steps[0]
+    assert {one.search for one in search.tried} == {1, 2, 3}
+    firsts = [next(one for one in search.tried if one.search == number) for number in (2, 3)]
+    assert all(one.passed and one.rate_per_s < search.answers[0] for one in firsts)
 
 
 @pytest.mark.parametrize(

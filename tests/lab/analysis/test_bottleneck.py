@@ -74,6 +74,7 @@ def test_cpu_taken_by_the_hypervisor_is_told() -> None:
         ("service__fds", 250, {"descriptors": 256}, "file descriptors of the service"),
         ("postgres__cpu_cores", 1.95, {}, "CPU of the store"),
         ("sink__cpu_cores_max", 0.9, {}, "CPU of the sink"),
+        ("sampler__lag_s", 0.6, {}, "time of the sampler's own loop"),
     ],
 )
 def test_every_resource_may_be_the_one(
@@ -90,6 +91,11 @@ def test_nothing_is_saturated_on_an_easy_load() -> None:
     assert found.sentence == (
         "Nothing was saturated; nearest to it was CPU of the machine with 40 %, full at 90 %."
     )
+
+
+def test_the_nearest_is_by_what_is_full_for_each() -> None:
+    found = bottleneck(rising(service__cpu_cores_max=0.6, host__iowait_share=0.2))
+    assert "nearest to it was waiting for the disk with 20 %, full at 25 %" in found.sentence
 
 
 def test_a_moment_is_no_saturation() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
+from sureshot_lab.analysis import rank_sum
 from sureshot_lab.analysis.comparison import Answer, compare, compare_all, taken_in_turns
 from sureshot_lab.analysis.rank_sum import (
     exact_p,
@@ -63,6 +64,26 @@ def test_a_slowdown_is_told_with_its_size() -> None:
     assert 0 < found.change.low < found.change.value < found.change.high
     assert found.delta > 0.8
     assert found.sentence.startswith("B is slower by ")
+
+
+def test_the_shift_is_the_median_ratio_and_its_ends_the_third_from_either() -> None:
+    a, b = [10.0, 11, 12, 13, 14], [15.0, 17, 19, 21, 23]
+    ratios = sorted(two / one for one in a for two in b)
+    found = compare(a, b, "x_s")
+    assert found.change.value == pytest.approx(ratios[12] - 1)
+    assert found.change.low == pytest.approx(ratios[2] - 1)
+    assert found.change.high == pytest.approx(ratios[-3] - 1)
+    assert (found.delta, compare(b, a, "x_s").delta) == (1, -1)
+    assert (found.a_median, found.b_median) == (12, 19)
+
+
+def test_large_sets_have_the_interval_of_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    about = hodges_lehmann_ranks(21, 24, 0.05)
+    monkeypatch.setattr(rank_sum, "EXACT_UP_TO", 100)
+    exact = hodges_lehmann_ranks(21, 24, 0.05)
+    assert abs(about[0] - exact[0]) <= 1
+    assert abs(about[1] - exact[1]) <= 1
+    assert exact[0] > 100
 
 
 def test_more_is_better_for_rates_and_worse_for_times() -> None:
@@ -157,6 +178,12 @@ def test_one_slower_metric_of_seven_is_found() -> None:
         answers = {one.metric: one.answer for one in found}
         hit += answers["submission_p99_s"] is Answer.WORSE
     assert hit >= 45
+
+
+def test_too_few_of_many_metrics_stay_too_few() -> None:
+    rng = random.Random(1)
+    a, b = ({name: runs(rng, 3) for name in METRICS} for _ in "AB")
+    assert {one.answer for one in compare_all(a, b)} == {Answer.TOO_FEW}
 
 
 def test_metrics_that_only_one_side_has_are_left_out() -> None:

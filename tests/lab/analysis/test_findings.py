@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from sureshot_lab.analysis.findings import findings
@@ -111,6 +112,25 @@ def test_a_promise_hardly_kept() -> None:
     assert findings(a_load(gates=[gate("submission_p99_s", 0.050, "<", 0.100)])) == []
 
 
+def test_promises_of_shares_and_of_none_at_all() -> None:
+    lost = a_load(gates=[gate("lost", 3, "==", 0, "count")])
+    assert told(lost, "promise broken").evidence == "3, to be == 0."
+    failing = a_load(gates=[gate("success_share", 0.97, ">", 0.999, "share")])
+    assert told(failing, "promise broken").evidence == "97 %, to be > 99.9 %."
+    well = [gate("success_share", 0.9995, ">", 0.999, "share"), gate("lost", 0, "==", 0, "count")]
+    assert findings(a_load(gates=well)) == []
+
+
+def test_a_promise_without_a_title_goes_by_its_name() -> None:
+    untitled = msgspec.structs.replace(gate("own_s", 3, "<", 2), title="", name="own")
+    assert told(a_load(gates=[untitled]), "own: promise broken").recommendation
+
+
+def test_a_promise_not_measured_is_not_called_broken() -> None:
+    unknown = msgspec.structs.replace(gate("own_s", 1, "<", 2), value=None, passed=None)
+    assert findings(a_load(gates=[unknown])) == []
+
+
 def test_a_capacity_beside_what_is_promised() -> None:
     run = a_run(
         metrics={"capacity_per_s": 1500, "capacity_low_per_s": 1400, "capacity_high_per_s": 1600},
@@ -142,6 +162,7 @@ def test_a_leak_with_the_time_it_leaves() -> None:
     found = told(run, "memory of the service grows")
     assert found.severity == "critical"
     assert "reached in 0.902 h" in found.recommendation
+    assert found.evidence.startswith("It grows by 293 KiB [293 KiB, 293 KiB] a second, ")
 
 
 def test_a_growing_queue_with_what_is_missing() -> None:
@@ -161,6 +182,7 @@ def test_a_gauge_above_its_target() -> None:
     found = told(a_load({"service_rss_max_bytes": 700 << 20}), "Memory per pod above its target")
     assert found.severity == "warning"
     assert "700 MiB; the target is 512 MiB, the limit 1 GiB" in found.evidence
+    assert "26.9 % less of it" in found.recommendation
     over = told(a_load({"queue_depth_max": 12_000}), "Queue depth above its alert")
     assert over.severity == "critical"
     assert over.evidence.startswith("12,000; the target is 1,000,")
@@ -187,6 +209,10 @@ def test_time_spent_waiting_to_be_sent() -> None:
         latencies={"submission": latency(p99_s=0.2), "submission_service": latency(p99_s=0.02)}
     )
     assert "200 ms from the intended time and 20 ms" in told(run, "waited for those").evidence
+    slow = a_load(
+        latencies={"submission": latency(p99_s=0.09), "submission_service": latency(p99_s=0.08)}
+    )
+    assert findings(slow) == []
 
 
 @pytest.mark.parametrize(
@@ -201,6 +227,7 @@ def test_where_most_of_the_time_goes(metric: str, words: str) -> None:
     run = a_load({"end_to_end_p95_s": 0.400, metric: 0.300})
     assert "(75 %)" in told(run, words).evidence
     assert findings(a_load({"end_to_end_p95_s": 0.400, metric: 0.100})) == []
+    assert findings(a_load({"end_to_end_p95_s": 0.004, metric: 0.003})) == []
 
 
 def test_latency_that_drifts_under_a_steady_load() -> None:
@@ -227,6 +254,20 @@ def test_errors_with_their_share_and_meaning() -> None:
     assert found.evidence == "1,800 (10 % of 18,000), the first 12.3 s after the begin."
     assert "intake or queue was full" in found.recommendation
     assert "No answer came in time" in told(a_load(errors=errors), "timeout").recommendation
+
+
+def test_three_kinds_of_errors_are_enough() -> None:
+    errors = [ErrorCount(what=f"status 5{n:02d}", count=n, first_at_s=1) for n in range(1, 6)]
+    found = [one.what for one in findings(a_load(errors=errors))]
+    assert found == [f"Submissions ended in status 50{n}" for n in (5, 4, 3)]
+
+
+def test_duplicates_are_told_once() -> None:
+    broken = [gate("duplicate_share", 0.02, "<", 0.01, "share")]
+    found = findings(a_load({"duplicates": 400}, gates=broken))
+    assert [one.what for one in found] == ["duplicate_share: promise broken"]
+    others = [gate("lost", 3, "==", 0, "count")]
+    assert told(a_load({"duplicates": 4}, gates=others), "delivered twice").severity == "note"
 
 
 def test_retries_duplicates_and_what_is_left() -> None:

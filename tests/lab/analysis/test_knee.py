@@ -43,6 +43,23 @@ def test_a_service_that_is_never_full_has_no_knee() -> None:
     assert knee(straight) is None
 
 
+def test_a_rise_by_half_is_no_knee() -> None:
+    rising = [LoadPoint(n, 0.010 + 0.005 * (n > 1000), n) for n in STEPS]
+    assert knee(rising) is None
+
+
+def test_where_the_steps_begin_does_not_move_the_knee() -> None:
+    late = [point for point in queueing(1050) if point.offered_per_s >= 700]
+    found = knee(late)
+    assert found is not None
+    assert found.offered_per_s == 1000
+
+
+def test_goodput_between_two_steps_is_taken_as_straight() -> None:
+    points = [LoadPoint(100, 0.01, 100), LoadPoint(150, 1, 100), LoadPoint(250, 1, 60)]
+    assert overload(points).kept == {2.0: pytest.approx(0.8)}
+
+
 def test_three_steps_have_no_knee() -> None:
     with pytest.raises(LabError, match="4 loads"):
         knee(queueing(1050)[:3])

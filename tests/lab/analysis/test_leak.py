@@ -127,6 +127,14 @@ def test_growth_that_does_not_follow_the_webhooks_is_judged_by_time() -> None:
     assert found.per_s.value == pytest.approx(0.5, rel=0.05)
 
 
+def test_a_warm_up_is_dropped_in_seconds_however_often_was_sampled() -> None:
+    at_s = [5 + 0.5 * number for number in range(80)]
+    found = leak_test(at_s, [60 * MB + 40 * MB * (at >= 9) for at in at_s], MEMORY)
+    assert found is not None
+    assert found.warm_up_s == 4
+    assert not found.leaking
+
+
 def test_a_short_series_is_not_judged() -> None:
     assert leak_test([0.0, 1.0, 2.0], [1.0, 2.0, 3.0], MEMORY) is None
     assert leak_test([], [], MEMORY) is None

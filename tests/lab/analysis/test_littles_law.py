@@ -34,6 +34,11 @@ def test_a_run_is_held_to_it_without_its_drain() -> None:
     found = littles_law_of(run)
     assert found is not None
     assert found.consistent
+    failing = a_run(
+        intervals=seconds(60, rate=300, in_flight=60, failed=150),
+        latencies={"submission": latency(mean_s=0.2)},
+    )
+    assert littles_law_of(failing) == found  # what fails was in flight as well
     short = a_run(intervals=load, latencies={"submission": latency(mean_s=0.05)})
     found = littles_law_of(short)
     assert found is not None

@@ -86,6 +86,8 @@ def test_six_runs_have_an_interval_and_five_say_what_theirs_covers() -> None:
     six = median_of_runs([5, 3, 1, 2, 6, 4])
     assert (six.value, six.low, six.high) == (3.5, 1, 6)
     assert six.confidence >= 0.95
+    ten = median_of_runs(range(1, 11))
+    assert (ten.value, ten.low, ten.high) == (5.5, 2, 9)
     five = median_of_runs([5, 3, 1, 2, 4])
     assert (five.value, five.low, five.high) == (3, 1, 5)
     assert five.confidence == 0.9375

@@ -8,9 +8,10 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import theilslopes
 
 from sureshot_lab.analysis.trend import theil_sen
-from sureshot_lab.analysis.warm_up import find_warm_up, steady_state, warm_up_of
+from sureshot_lab.analysis.warm_up import _truncation, find_warm_up, steady_state, warm_up_of
 from sureshot_lab.errors import LabError
 from tests.lab.analysis.runs import seconds
 
@@ -79,6 +80,33 @@ def test_a_drift_is_told_and_noise_is_none() -> None:
     assert found.drift == pytest.approx(0.74, abs=0.02)
     steady = [steady_state(noisy(60, seed)).steady for seed in range(50)]
     assert all(steady)
+
+
+def test_a_series_about_zero_has_no_share_to_drift_by() -> None:
+    assert steady_state([0.0] * 30).steady
+    assert not steady_state([float(second) for second in range(-15, 16)]).steady
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=15, max_size=40))
+def test_the_truncation_is_that_of_mser(series: list[int]) -> None:
+    def statistic(dropped: int) -> float:
+        kept = series[dropped:]
+        mean = sum(kept) / len(kept)
+        return sum((value - mean) ** 2 for value in kept) / len(kept) ** 2
+
+    found = _truncation([float(value) for value in series])
+    half = len(series) // 2
+    assert found <= half
+    assert statistic(found) == pytest.approx(min(map(statistic, range(half + 1))), abs=1e-6)
+
+
+@given(st.lists(st.integers(0, 20), min_size=5, max_size=40))
+def test_slopes_are_scipys(series: list[int]) -> None:
+    ours, theirs = theil_sen(range(len(series)), series), theilslopes(series)
+    assert ours.value == pytest.approx(theirs.slope)
+    if len(series) >= 10 and len(set(series)) > 2:
+        assert ours.low == pytest.approx(theirs.low_slope)
+        assert ours.high == pytest.approx(theirs.high_slope)
 
 
 def test_too_few_values_are_not_called_steady() -> None:

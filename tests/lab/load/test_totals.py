@@ -20,7 +20,7 @@ def second(number: int, latencies: Counts, *, final: bool = True, **changes: obj
     count = sum(times for _us, times in latencies)
     told: dict[str, object] = {
         "intended": count, "sent": count, "succeeded": count, "failed": 0, "dropped": 0,
-        "in_flight": 0, "service": None, "errors": {},
+        "in_flight": 0, "service": None, "refused": [], "errors": {},
     }  # fmt: skip
     return Second(number=number, final=final, latencies=latencies, **{**told, **changes})  # type: ignore[arg-type]
 

@@ -30,6 +30,7 @@ from sureshot_lab.result import Gate
         (1_033_386, "count", "1,033,386"),
         (1.0, "cores", "1 core"),
         (0.42, "cores", "0.42 cores"),
+        (0.025, "cores", "0.025 cores"),
         (3.0, "replicas", "3 replicas"),
         (None, "s", "-"),
         (float("inf"), "s", "-"),
@@ -75,6 +76,7 @@ def test_round_limits_have_no_zeros_at_their_end() -> None:
         ("database_commits_per_webhook", "per_webhook", "Database commits per webhook"),
         ("submission_p999_s", "s", "Submission p99.9"),
         ("success_share", "share", "Success"),
+        ("host_steal_share_max", "share", "Host steal max"),
         ("service_cpu_cores", "cores", "Service CPU"),
         ("lost", "count", "Lost"),
     ],
@@ -89,8 +91,8 @@ def test_key_figures_are_those_that_were_measured() -> None:
 
 
 def test_times_of_day_and_lengths() -> None:
-    assert [clock(32), clock(3752)] == ["0:32", "1:02:32"]
-    assert [duration(45), duration(65), duration(7260)] == ["45 s", "1 min 05 s", "2 h 01 min"]
+    assert [clock(32), clock(3752), clock(-2.4)] == ["0:32", "1:02:32", "-0:02"]
+    assert [duration(9.5), duration(65), duration(7260)] == ["9.5 s", "1 min 05 s", "2 h 01 min"]
 
 
 def gate(value: float, bound: float, comparison: str, unit: str, *, passed: bool) -> Gate:

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from sureshot_lab.report.files import write_reports
 from sureshot_lab.report.index import write_index
 from sureshot_lab.result import RunResult, Verdict, write_result
-from tests.lab.report.examples import STARTED_AT, all_examples, bad, good, invalid
+from tests.lab.report.example_parts import STARTED_AT
+from tests.lab.report.examples import all_examples, bad, good, invalid
 from tests.lab.report.page_reader import PageReader
 
 

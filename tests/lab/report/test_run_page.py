@@ -178,6 +178,11 @@ def test_links_lead_to_files_beside_the_page_only() -> None:
     assert not [link for link in links if "javascript" in link or "example.com" in link]
 
 
+def test_a_file_is_linked_once() -> None:
+    links = PageReader(run_page(replace(good(), files={"report": "report.md"}))).values("href")
+    assert links.count("report.md") == 1
+
+
 @pytest.mark.parametrize("result", all_examples(), ids=lambda result: result.id)
 def test_the_page_loads_nothing(result: RunResult) -> None:
     page = run_page(result)

@@ -65,15 +65,14 @@ async def test_waiting_messages_and_consumers_are_counted(queue: str) -> None:
 
 @on_rabbitmq
 async def test_a_queue_that_is_not_there_yet_is_named_and_asked_for_again(queue: str) -> None:
-    sampler = Sampler([RabbitMQ(AMQP, [queue])], every_s=0.2)
-    await sampler.start()
-    assert sampler.problems[0].endswith(f"the broker has no queue {queue!r} (yet)")
+    source = RabbitMQ(AMQP, [queue])
+    with pytest.raises(SourceUnreadable, match=f"the broker has no queue '{queue}' "):
+        await source.read()
     connection = await aiormq.connect(AMQP)
     await (await connection.channel()).queue_declare(queue)
-    await asyncio.sleep(0.3)
-    samples = await sampler.stop()
+    assert (await source.read())["rabbitmq.ready"] == 0
     await connection.close()
-    assert samples[-1].values["rabbitmq.ready"] == 0
+    await source.close()
 
 
 @on_rabbitmq

@@ -110,7 +110,7 @@ def over_a_target(result: RunResult) -> Iterator[Finding]:
             f"{resource.title} above its {'alert' if alert else 'target'}",
             f"{told(value, resource.unit)}; the target is {told(resource.target, resource.unit)}, "
             f"the limit {told(resource.limit, resource.unit)}.",
-            f"{percent(value / resource.target - 1)} less load or more replicas bring it back.",
+            f"{percent(1 - resource.target / value)} less of it, by less load or more replicas.",
         )
 
 

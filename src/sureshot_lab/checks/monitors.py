@@ -1,0 +1,134 @@
+"""Whether what watches a run can see: the service's metrics, the machine, the stores, Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from urllib.parse import quote
+
+from sureshot_lab.checks.check import Check, Subject
+from sureshot_lab.checks.environment import Reached
+from sureshot_lab.errors import LabError
+from sureshot_lab.report.figures import figure, number
+from sureshot_lab.runs.own_service import OwnService
+from sureshot_lab.sampler.host import Host
+from sureshot_lab.sampler.http_get import HttpGet
+from sureshot_lab.sampler.postgres import Postgres
+from sureshot_lab.sampler.processes import Processes
+from sureshot_lab.sampler.rabbitmq import RabbitMQ
+from sureshot_lab.sampler.service_metrics import ServiceMetrics
+from sureshot_lab.sampler.source import Source, sentence
+from sureshot_lab.sampler.sqlite_files import DatabaseFiles
+
+TIMEOUT_S = 10.0
+OURS_ALONE = ("metrics.in_flight", "metrics.backlog")
+"""What only a Sureshot tells; any other exporter answers at ``/metrics`` too."""
+
+METRICS = Subject("metrics", "Metrics of the service")
+MACHINE = Subject("host", "Machine")
+PROCESSES = Subject("processes", "Processes")
+SQLITE = Subject("sqlite", "SQLite")
+POSTGRES = Subject("postgres", "PostgreSQL")
+RABBITMQ = Subject("rabbitmq", "RabbitMQ")
+PROMETHEUS = Subject("prometheus", "Prometheus")
+
+
+async def check_monitors(reached: Reached, prometheus: str | None) -> list[Check]:
+    """Read each source once that the sampler of a run would read every second."""
+    return [
+        await _metrics(reached),
+        await _readable(MACHINE, Host(), "host.memory_used_bytes"),
+        await _readable(PROCESSES, Processes({"self": [os.getpid()]}), "self.rss_bytes"),
+        *await _stores(reached),
+        await _prometheus(prometheus),
+    ]
+
+
+async def _metrics(reached: Reached) -> Check:
+    urls = reached.metrics_urls
+    if not urls:
+        return METRICS.not_applicable("not asked: there is no service to ask")
+    source = ServiceMetrics(urls)
+    values, problem = await _read(source)
+    if problem:
+        return METRICS.failed(problem, "the run needs /metrics of the service itself")
+    if not set(OURS_ALONE) <= values.keys():
+        return METRICS.failed(f"{urls[0]} answers, but not with the figures of a Sureshot")
+    processes = int(values["metrics.processes"])
+    if processes < len(urls):
+        return METRICS.failed(f"only {processes} of {len(urls)} processes answer")
+    of = f"{processes} process{'' if processes == 1 else 'es'}"
+    return METRICS.ok(f"{len(values)} figures of {of}: {number(values['metrics.backlog'])} due")
+
+
+async def _stores(reached: Reached) -> list[Check]:
+    """Look at what keeps the webhooks; a target's own is told by its metrics alone."""
+    service = reached.service
+    if service is None:
+        why = "of a target only its metrics are read" if reached.client else "there is no service"
+        return [subject.not_applicable(why) for subject in (SQLITE, POSTGRES, RABBITMQ)]
+    if service.backing is None:
+        files = DatabaseFiles(service.database_path)
+        unused = "the embedded profile has none"
+        return [
+            await _readable(SQLITE, files, "sqlite.database_bytes"),
+            POSTGRES.not_applicable(unused),
+            RABBITMQ.not_applicable(unused),
+        ]
+    postgres = await _readable(
+        POSTGRES, Postgres(service.backing.database_url), "postgres.connections"
+    )
+    return [SQLITE.not_applicable("the profile has none"), postgres, await _broker(service)]
+
+
+async def _broker(service: OwnService) -> Check:
+    backing = service.backing
+    if backing is None or not backing.queue_name:
+        return RABBITMQ.not_applicable("the queue is in memory")
+    source = RabbitMQ(backing.queue_url, [backing.queue_name])
+    return await _readable(RABBITMQ, source, "rabbitmq.ready")
+
+
+async def _readable(subject: Subject, source: Source, example: str) -> Check:
+    """Read *source* once; *example* is the value that is told as evidence."""
+    values, problem = await _read(source)
+    if problem:
+        return subject.failed(f"cannot be read: {problem}")
+    name = example.partition(".")[2].replace("_", " ").removesuffix(" bytes")
+    unit = "bytes" if example.endswith("_bytes") else "count"
+    return subject.ok(f"{len(values)} figures: {name} {figure(values[example], unit)}")
+
+
+async def _read(source: Source) -> tuple[dict[str, float], str]:
+    """Return what *source* tells, and why it does not."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            return await source.read(), ""
+    except Exception as error:  # noqa: BLE001 - as in the sampler: any of them is "not readable"
+        return {}, sentence(error)
+    finally:
+        await source.close()
+
+
+async def _prometheus(url: str | None) -> Check:
+    """Ask a Prometheus whether it is ready and scrapes the service."""
+    if url is None:
+        return PROMETHEUS.not_applicable("not asked for (--prometheus URL)")
+    try:
+        http = HttpGet(url)
+        await http.fetch("/-/ready")
+        query = quote('up{job="sureshot"}')
+        answer = json.loads(await http.fetch(f"/api/v1/query?query={query}"))
+        series = answer["data"]["result"]
+    except (LabError, OSError, ValueError, LookupError, TypeError) as error:
+        return PROMETHEUS.failed(f"{url}: {sentence(error)}", "start it, or leave --prometheus out")
+    up = sum(one["value"][1] == "1" for one in series)
+    if not up:
+        return PROMETHEUS.warning(
+            f"{url} is ready, but none of {len(series)} targets of the job sureshot is up",
+            "add the service to its scrape_configs under job_name: sureshot",
+        )
+    return PROMETHEUS.ok(
+        f"{url} is ready, {up} of {len(series)} targets of the job sureshot are up"
+    )
