@@ -260,13 +260,14 @@ async def test_a_pause_leases_nothing_and_outlives_a_restart(reopen: Reopen) -> 
     assert len(await _due(store)) == 1
 
 
-async def test_a_webhook_that_keeps_killing_its_owner_ends_as_crashed(store: Store) -> None:
+async def test_a_webhook_that_keeps_killing_its_owner_ends_as_crashed(reopen: Reopen) -> None:
+    """Each new opening is that of another process: the one that held the lease is gone."""
     new = webhook()
+    store = await reopen()
     await _lease(store, new)
-    now = NOON
     for taken in range(1, 9):
-        now += timedelta(seconds=61)
-        leases = await _due(store, now)
+        store = await reopen()
+        leases = await _due(store)
         assert len(leases) == (1 if taken < 8 else 0), taken
     stored = await store.get("default", new.id)
     assert stored is not None
@@ -275,18 +276,68 @@ async def test_a_webhook_that_keeps_killing_its_owner_ends_as_crashed(store: Sto
     assert attempt.outcome.error is ErrorKind.WORKER_CRASHED
 
 
-async def test_a_suspect_is_leased_alone(store: Store) -> None:
-    suspect = webhook(lane="a")
-    await _lease(store, suspect)
+async def test_a_lease_that_only_ran_out_is_no_crash(store: Store) -> None:
+    """It waited too long in a queue, or its worker is slow: nobody died."""
+    new = webhook()
+    await _lease(store, new)
     now = NOON
-    for _ in range(4):
+    for _ in range(20):
         now += timedelta(seconds=61)
-        await _due(store, now)
-    now += timedelta(seconds=61)
+        (lease,) = (await store.lease_due(10, 10, now, terms(now=now))).leases
+        assert lease.webhook_id == new.id
+
+
+async def test_a_suspect_is_leased_alone(reopen: Reopen) -> None:
+    suspect = webhook(lane="a")
+    await _lease(await reopen(), suspect)
+    for _ in range(4):
+        await _due(await reopen())
+    store = await reopen()
     await store.add([(webhook(lane="b"), False), (webhook(lane="a"), False)], terms())
-    batches = [await _due(store, now) for _ in range(3)]
+    batches = [await _due(store) for _ in range(3)]
     alone = [batch for batch in batches if suspect.id in [lease.webhook_id for lease in batch]]
     assert [len(batch) for batch in alone] == [1]
+
+
+async def test_what_is_given_back_as_suspect_is_leased_alone_and_then_given_up(
+    store: Store,
+) -> None:
+    bad = webhook(lane="a")
+    lease = await _lease(store, bad)
+    await store.add([(webhook(lane="a"), False), (webhook(lane="b"), False)], terms())
+    await store.suspect([lease])
+    batches = [await _due(store) for _ in range(3)]
+    (alone,) = [batch for batch in batches if bad.id in [lease.webhook_id for lease in batch]]
+    assert len(alone) == 1
+    await store.suspect([lease])
+    await store.suspect(alone)
+    await _due(store)
+    stored = await store.get("default", bad.id)
+    assert stored is not None
+    assert stored.state is WebhookState.FAILED
+
+
+async def test_lanes_with_much_to_do_do_not_take_every_turn(store: Store) -> None:
+    """Two lanes could fill every call; a third one, later in the alphabet, still has its turn."""
+    for lane in ("a", "b"):
+        await store.add([(webhook(lane=lane), False) for _ in range(500)], terms())
+    late = webhook(lane="c")
+    await store.add([(late, False)], terms())
+    first, second = [await store.lease_due(100, 50, NOON, terms()) for _ in range(2)]
+    assert {lease.lane for lease in first.leases} == {"a", "b"}
+    assert late.id in [lease.webhook_id for lease in second.leases]
+    assert second.next_due_at is not None
+    assert second.next_due_at <= NOON
+
+
+async def test_a_late_success_beside_the_current_result_of_its_webhook_counts(store: Store) -> None:
+    old = await _lease(store)
+    (new,) = await store.renew([old], terms(now=LATER))
+    await store.record([delivered(old), retrying(new, LATER)])
+    stored = await store.get("default", old.webhook_id)
+    assert stored is not None
+    assert stored.state is WebhookState.DELIVERED
+    assert len(await store.attempts("default", old.webhook_id)) == 2
 
 
 # -- renew and release ------------------------------------------------------

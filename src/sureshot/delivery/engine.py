@@ -146,8 +146,10 @@ class Engine:
         parts = self._parts
         self._draining = True
         await parts.intake.drain()
+        # Not cancelled: what it has leased just now would be nobody's until the lease ends.
+        parts.scheduler.stop()
         if "scheduler" in self._tasks:
-            self._tasks["scheduler"].cancel()
+            await asyncio.wait([self._tasks["scheduler"]], timeout=within_s)
         parts.dispatcher.stopped = True
         await parts.queue.drain()
         parts.dispatcher.release_all_waiting()

@@ -14,7 +14,16 @@ from sureshot.delivery.batcher import Batcher
 from sureshot.delivery.fan_out import check_size, webhooks_of
 from sureshot.domain.errors import Draining, Overloaded, StoreUnavailable
 from sureshot.domain.model import Event, Lease, NewWebhook
-from sureshot.ports import Added, AddEventResult, AddResult, Clock, LeaseTerms, Queue, Store
+from sureshot.ports import (
+    Added,
+    AddEventResult,
+    AddResult,
+    Clock,
+    LeaseTerms,
+    Queue,
+    QueueRefused,
+    Store,
+)
 from sureshot.telemetry.logging import get_logger
 from sureshot.telemetry.metrics import Metrics
 
@@ -151,9 +160,8 @@ class Intake:
 
     async def _commit(self, webhooks: Sequence[NewWebhook]) -> list[AddResult] | Overloaded:
         now = self._clock.now()
-        owner = None if self._queue.brokered else self._owner
-        terms = LeaseTerms(owner, now + timedelta(seconds=self._limits.lease_s))
         try:
+            terms = self._terms(now)
             results = await self._store.add(self._choose_leased(webhooks, now), terms)
         except Overloaded as error:
             return error
@@ -169,8 +177,8 @@ class Intake:
         try:
             webhooks = await webhooks_of(event, endpoint_ids, new_id)
             now = self._clock.now()
-            terms = LeaseTerms(self._owner, now + timedelta(seconds=self._limits.lease_s))
             batch = self._choose_leased(webhooks, now)
+            terms = self._terms(now)
             result = await self._store.add_event(event, batch, terms)
         except Overloaded as error:
             return error
@@ -180,6 +188,11 @@ class Intake:
         if isinstance(result, list) and result:
             await self._hand_over(result)
         return result
+
+    def _terms(self, now: datetime) -> LeaseTerms:
+        """Return the terms of a first lease: in a broker nobody owns it yet."""
+        owner = None if self._queue.brokered else self._owner
+        return LeaseTerms(owner, now + timedelta(seconds=self._limits.lease_s))
 
     def _choose_leased(
         self, webhooks: Sequence[NewWebhook], now: datetime
@@ -221,10 +234,11 @@ class Intake:
     async def _publish(self, leases: list[Lease]) -> None:
         try:
             await self._queue.publish(leases)
-        except Overloaded:
+        except Overloaded as error:
             # The room shrank since it was looked at: the rows go back to the store.
+            refused = error.leases if isinstance(error, QueueRefused) else leases
             with contextlib.suppress(Overloaded):
-                await self._store.release(leases, None)
+                await self._store.release(refused, None)
             self._freed()
 
     async def drain(self) -> None:

@@ -77,6 +77,14 @@ class Recorder:
         """Wait while the store is known to be away."""
         await self._writable.wait()
 
+    async def release_suspects(self) -> None:
+        """Give back, marked, what was delivered again and again without ever being settled."""
+        suspects = self._queue.suspects()
+        if suspects:
+            await persist(lambda: self._store.suspect(suspects), "suspect")
+            await self._queue.ack(suspects)
+            self._freed()
+
     async def renew_overdue(self, terms: LeaseTerms) -> None:
         """Renew, in this process's name, what keeps broker messages waiting, and ack those.
 

@@ -7,7 +7,7 @@ import contextlib
 from datetime import timedelta
 
 from sureshot.domain.errors import Overloaded
-from sureshot.ports import Clock, Due, LeaseTerms, Queue, Store
+from sureshot.ports import Clock, Due, LeaseTerms, Queue, QueueRefused, Store
 from sureshot.telemetry.logging import get_logger
 
 BATCH = 500
@@ -32,14 +32,20 @@ class Scheduler:
         self._owner = owner
         self._lease_s = lease_s
         self._woken = asyncio.Event()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Feed no more; what was leased just now is still published. ``run`` then returns."""
+        self._stopping = True
+        self._woken.set()
 
     def wake(self) -> None:
         """Look again now: rows became free, or a lane opened."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Feed the queue until cancelled."""
-        while True:
+        """Feed the queue until stopped."""
+        while not self._stopping:
             self._woken.clear()
             sleep_s = LONGEST_SLEEP_S
             try:
@@ -64,8 +70,9 @@ class Scheduler:
         )
         try:
             await self._queue.publish(due.leases)
-        except Overloaded:
-            await self._store.release(due.leases, None)
+        except Overloaded as error:
+            refused = error.leases if isinstance(error, QueueRefused) else due.leases
+            await self._store.release(refused, None)
         if not due.leases:
             await asyncio.sleep(IDLE_SHARE * (self._clock.monotonic() - began_s))
         return self._sleep_s(due)

@@ -72,6 +72,7 @@ class Worker:
         while True:
             await asyncio.sleep(KEEP_EVERY_S)
             try:
+                await self._recorder.release_suspects()
                 await self._recorder.renew_overdue(self._terms())
             except Exception:
                 # The broker keeps the messages then, which is safe; the next turn tries again.

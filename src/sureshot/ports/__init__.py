@@ -7,7 +7,7 @@ of a port may raise ``StoreUnavailable``; then nothing of the call was done.
 
 from __future__ import annotations
 
-from sureshot.ports.queue import Queue
+from sureshot.ports.queue import Queue, QueueRefused
 from sureshot.ports.sender import Clock, OutgoingRequest, Sender
 from sureshot.ports.store import Store
 from sureshot.ports.values import (
@@ -49,6 +49,7 @@ __all__ = [
     "Page",
     "Peer",
     "Queue",
+    "QueueRefused",
     "Sender",
     "Store",
     "Twin",

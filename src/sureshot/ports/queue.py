@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sureshot.domain.model import (
-    Lease,
-)
-from sureshot.ports.values import (
-    Census,
-)
+from sureshot.domain.errors import Overloaded
+from sureshot.domain.model import Lease
+from sureshot.ports.values import Census
+
+
+class QueueRefused(Overloaded):
+    """Only a part went in: *leases* certainly did not, the others may have."""
+
+    def __init__(self, leases: list[Lease]) -> None:
+        self.leases = leases
+        super().__init__("the broker refused", reason="queue_refused")
 
 
 class Queue(Protocol):
@@ -44,6 +49,13 @@ class Queue(Protocol):
 
     def left_here(self) -> int:
         """Return how many untaken leases only this process can give back."""
+        ...
+
+    def suspects(self) -> list[Lease]:
+        """Return, once, leases that the broker delivered again and again: they kill consumers.
+
+        They are to be given back to the store as such, and then acked.
+        """
         ...
 
     def overdue(self) -> list[Lease]:

@@ -127,6 +127,14 @@ class Store(Protocol):
         """
         ...
 
+    async def suspect(self, leases: Sequence[Lease]) -> None:
+        """Give back *leases* that seem to kill the processes that hold them.
+
+        Each will be leased alone, and fails as ``worker_crashed`` if that happens
+        again. Stale ones are ignored.
+        """
+        ...
+
     async def record(self, results: Sequence[Result]) -> list[bool]:
         """Append the attempts and apply the decisions in one durable transaction.
 

@@ -46,21 +46,39 @@ class Held:
         self._monotonic = monotonic
         self._by_webhook: dict[str, Message] = {}
         self._taken: dict[int, Message] = {}
+        self._replaced: list[Message] = []
 
     @property
     def messages(self) -> int:
         """How many messages have leases in flight."""
         return len(self._taken)
 
-    def adopt(self, message: Message) -> None:
-        """Move leases that are in flight here to *message*: it was delivered again."""
+    def adopt(self, message: Message) -> list[Message]:
+        """Move leases that are in flight here to *message*: it was delivered again.
+
+        A lease of it that was replaced since by a newer one of the same webhook is
+        void and dropped. Returns the messages that thereby became settled.
+        """
+        settled = []
         for lease in list(message.waiting):
             before = self._by_webhook.get(lease.webhook_id)
-            if before is not None:
-                message.waiting.remove(lease)
-                before.in_hand.pop(lease.webhook_id, None)
-                self._drop_if_settled(before)
+            if before is None:
+                continue
+            token = before.in_hand[lease.webhook_id].token
+            if lease.token > token:
+                continue
+            message.waiting.remove(lease)
+            if lease.token == token:
+                del before.in_hand[lease.webhook_id]
+                if self._drop_if_settled(before):
+                    settled.append(before)
                 self._keep(message, lease)
+        return settled
+
+    def replaced(self) -> list[Message]:
+        """Return, once, messages whose last lease was replaced by a newer one of its webhook."""
+        found, self._replaced = self._replaced, []
+        return found
 
     def take(self, message: Message, limit: int) -> list[Lease]:
         """Return up to *limit* of the leases nobody took."""
@@ -70,12 +88,16 @@ class Held:
             self._keep(message, lease)
         return leases
 
-    def settle(self, webhook_id: str) -> Message | None:
-        """Forget a lease; return its message if that was the last one in it."""
-        message = self._by_webhook.pop(webhook_id, None)
-        if message is None:
+    def settle(self, lease: Lease) -> Message | None:
+        """Forget *lease*, renewed or not; return its message if that was the last one in it.
+
+        One that was replaced by a newer lease of its webhook is forgotten already.
+        """
+        message = self._by_webhook.get(lease.webhook_id)
+        if message is None or lease.token < message.in_hand[lease.webhook_id].token:
             return None
-        message.in_hand.pop(webhook_id, None)
+        del self._by_webhook[lease.webhook_id]
+        del message.in_hand[lease.webhook_id]
         return message if self._drop_if_settled(message) else None
 
     def overdue(self, *, crowded: bool) -> list[Lease]:
@@ -95,6 +117,11 @@ class Held:
             message.waiting.clear()
 
     def _keep(self, message: Message, lease: Lease) -> None:
+        before = self._by_webhook.get(lease.webhook_id)
+        if before is not None and before is not message:
+            before.in_hand.pop(lease.webhook_id, None)
+            if self._drop_if_settled(before):
+                self._replaced.append(before)
         if not message.in_hand:
             message.taken_s = self._monotonic()
             self._taken[id(message)] = message

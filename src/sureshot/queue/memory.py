@@ -63,6 +63,10 @@ class MemoryQueue:
         """See ``Queue.left_here``: all of it."""
         return self._depth
 
+    def suspects(self) -> list[Lease]:
+        """See ``Queue.suspects``; what dies with this process is noticed by the others."""
+        return []
+
     def overdue(self) -> list[Lease]:
         """See ``Queue.overdue``; no broker keeps anything."""
         return []

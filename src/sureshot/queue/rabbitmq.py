@@ -15,7 +15,7 @@ from pamqp.commands import Basic
 
 from sureshot.domain.errors import Overloaded
 from sureshot.domain.model import Lease
-from sureshot.ports import Census, Clock
+from sureshot.ports import Census, Clock, QueueRefused
 from sureshot.queue.held import Held, Message
 from sureshot.queue.link import FAILURES, Link
 from sureshot.queue.wire import Undecodable, decode, encode, split
@@ -24,7 +24,9 @@ from sureshot.telemetry.logging import get_logger
 PREFETCH = 64
 """Messages a consumer may hold at once; each carries up to 100 leases."""
 DELIVERY_LIMIT = 10
-"""A message delivered more often is dead-lettered: it seems to kill its consumers."""
+"""A message delivered more often is dead-lettered: it kills its consumers at once."""
+SUSPECT_AFTER = 5
+"""The leases of a message that came so often are worked off one by one instead."""
 CONSUMER = "sureshot"
 PUBLISH_TIMEOUT_S = 2.0
 OPEN_WITHIN_S = 3.0
@@ -91,6 +93,7 @@ class RabbitQueue:
             )
         self._messages: deque[Message] = deque()
         self._held = Held(clock.monotonic)
+        self._suspects: list[Lease] = []
         self._arrived = asyncio.Event()
         self._closed = False
         self.published = 0
@@ -170,7 +173,7 @@ class RabbitQueue:
         ]  # fmt: skip
         if refused:
             self.published -= len(refused)
-            raise Overloaded("the broker refused", reason="queue_refused")
+            raise QueueRefused(refused)
 
     async def _publish_one(self, batch: list[Lease]) -> bool:
         """Publish one message; False when it certainly is not in the queue."""
@@ -229,6 +232,7 @@ class RabbitQueue:
     def _lost(self) -> None:
         """Forget what the broker will deliver again."""
         self._messages.clear()
+        self._suspects.clear()
         self._held.forget_channel()
 
     async def _receive(self, channel: AbstractChannel, delivered: DeliveredMessage) -> None:
@@ -248,9 +252,12 @@ class RabbitQueue:
             # renewed before use, and renewing tells.
             leases = [msgspec.structs.replace(one, expires_at=LONG_AGO) for one in leases]
         message = Message(channel, tag, batch.published_at, deque(leases))
-        self._held.adopt(message)
+        for settled in self._held.adopt(message):
+            await self._ack_message(settled)
         if message.settled:
             await self._ack_message(message)
+        elif _deliveries(delivered) >= SUSPECT_AFTER:
+            self._suspects += self._held.take(message, len(message.waiting))
         else:
             self._messages.append(message)
             self._arrived.set()
@@ -271,12 +278,19 @@ class RabbitQueue:
             if not message.waiting:
                 self._messages.popleft()
         self.taken += len(taken)
+        for settled in self._held.replaced():
+            await self._ack_message(settled)
         return taken
+
+    def suspects(self) -> list[Lease]:
+        """See ``Queue.suspects``: leases of messages that came too often, told once."""
+        found, self._suspects = self._suspects, []
+        return found
 
     async def ack(self, leases: Sequence[Lease]) -> None:
         """See ``Queue.ack``: a message goes when its last lease is settled."""
         for lease in leases:
-            message = self._held.settle(lease.webhook_id)
+            message = self._held.settle(lease)
             if message is not None:
                 await self._ack_message(message)
 
@@ -319,6 +333,13 @@ class RabbitQueue:
         for link in (self._publisher, self._consumer):
             if link is not None:
                 await link.close()
+
+
+def _deliveries(delivered: DeliveredMessage) -> int:
+    """Return how often the message was delivered before without being settled."""
+    headers = delivered.header.properties.headers or {}
+    count = headers.get("x-delivery-count", 0)
+    return count if isinstance(count, int) else 0
 
 
 def _nothing() -> None:

@@ -71,7 +71,7 @@ class PostgresStore:
         self._watch = Watch(self._database)
         self._due = DueQuery()
         self._owner = ""
-        self._beaten = False
+        self._beaten: Beat | None = None
 
     # -- life ---------------------------------------------------------------
 
@@ -97,8 +97,8 @@ class PostgresStore:
     async def close(self) -> None:
         """Give back what this process holds, and disconnect."""
         await self._watch.close()
-        if self._beaten:
-            self._beaten = False
+        if self._beaten is not None:
+            self._beaten = None
             # Without a database to say it to, the others notice the silence.
             with contextlib.suppress(StoreUnavailable):
                 await postgres_processes.leave(self._database, self._owner)
@@ -115,10 +115,8 @@ class PostgresStore:
 
     async def beat(self, beat: Beat) -> Census:
         """See ``Store.beat``."""
-        census = await postgres_processes.beat(
-            self._database, self._owner, beat, known=self._beaten
-        )
-        self._beaten = True
+        census = await postgres_processes.beat(self._database, self._owner, beat, self._beaten)
+        self._beaten = beat
         return census
 
     async def take_over(self, silent_s: float) -> int:
@@ -176,6 +174,11 @@ class PostgresStore:
     async def release(self, leases: Sequence[Lease], due_at: datetime | None) -> None:
         """See ``Store.release``."""
         await postgres_record.release(self._database, leases, due_at)
+        self._watch.announce_due()
+
+    async def suspect(self, leases: Sequence[Lease]) -> None:
+        """See ``Store.suspect``."""
+        await postgres_record.suspect(self._database, leases)
         self._watch.announce_due()
 
     async def record(self, results: Sequence[Result]) -> list[bool]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sureshot.domain.model import Attempt, ErrorKind, Lease, Outcome
 from sureshot.ports import Due, LeaseTerms
+from sureshot.store.lane_walk import LaneWalk
 from sureshot.store.postgres_pool import Connection, Database
 from sureshot.store.postgres_schema import SQL
 from sureshot.store.rows import (
@@ -31,7 +32,7 @@ class DueQuery:
     """
 
     def __init__(self) -> None:
-        self._resume_after = ""
+        self._walk = LaneWalk()
         self._wake_us = NEVER_US
 
     async def lease_due(
@@ -52,8 +53,7 @@ class DueQuery:
             if next_end is not None and next_end <= now_us:
                 await connection.execute(SQL["void_expired"], now_us)
                 next_end = None
-            started_after = self._resume_after
-            wake_us = self._wake_us if started_after else NEVER_US
+            wake_us = self._wake_us if self._walk.under_way else NEVER_US
             wake_us = min(wake_us, next_end or NEVER_US)
             lanes = await self._lanes(connection)
             ready, later_us = _ready(lanes, now_us)
@@ -62,28 +62,33 @@ class DueQuery:
             if ready:
                 terms_us = to_us(terms.expires_at)
                 async with connection.transaction():
-                    leases, more = await _take(
+                    leases, more, last_lane = await _take(
                         connection, ready, limit, limit_bytes, per_lane, now, terms, terms_us
                     )
+                if last_lane is not None:
+                    self._walk.begin_behind(last_lane)
                 if more:
                     wake_us = now_us
                 else:
-                    lanes = await connection.fetch(
-                        SQL["waiting_lanes"], started_after, LANES_PER_CALL
+                    names = [lane["lane"] for lane in ready]
+                    again, later_us = _ready(
+                        await connection.fetch(SQL["first_due"], names), now_us
                     )
-                    again, later_us = _ready(lanes, now_us)
                     wake_us = min(wake_us, later_us, *(lane["due_at"] for lane in again))
         self._wake_us = wake_us
-        if self._resume_after:
+        if self._walk.under_way:
             wake_us = now_us
         return Due(leases, None if wake_us == NEVER_US else from_us(max(wake_us, now_us)))
 
     async def _lanes(self, connection: Connection) -> list[Any]:
-        lanes: list[Any] = await connection.fetch(
-            SQL["waiting_lanes"], self._resume_after, LANES_PER_CALL
-        )
-        # A walk over many lanes takes several calls.
-        self._resume_after = lanes[-1]["lane"] if len(lanes) == LANES_PER_CALL else ""
+        """Return the next lanes of the walk with something waiting."""
+        lanes: list[Any] = []
+        while len(lanes) < LANES_PER_CALL:
+            asked = LANES_PER_CALL - len(lanes)
+            found = await connection.fetch(SQL["waiting_lanes"], self._walk.after, asked)
+            lanes += found[: self._walk.take([lane["lane"] for lane in found], asked)]
+            if not self._walk.under_way:
+                break
         return lanes
 
 
@@ -110,8 +115,8 @@ async def _take(
     now: datetime,
     terms: LeaseTerms,
     terms_us: int,
-) -> tuple[list[Lease], bool]:
-    """Return the leases taken, and whether more is likely due at once."""
+) -> tuple[list[Lease], bool, str | None]:
+    """Return the leases taken, whether more is likely due at once, and where a limit was met."""
     half_open = [lane["lane"] for lane in ready if lane["closed"]]
     probes = set()
     if half_open:
@@ -127,11 +132,13 @@ async def _take(
     for key in crashed:
         await _fail_crashed(connection, key, now)
     if not chosen:
-        return [], bool(crashed)
+        return [], bool(crashed), None
     records = await connection.fetch(SQL["take_leases"], chosen, terms_us, terms.owner)
     by_key = {record["key"]: lease_from_row(tuple(record), terms.expires_at) for record in records}
-    full = len(picked) == limit or cut or _a_lane_is_full(picked, wanted, per_lane)
-    return [by_key[key] for key in chosen if key in by_key], full
+    limited = len(picked) == limit or cut
+    full = limited or _a_lane_is_full(picked, wanted, per_lane)
+    last_lane = by_key[chosen[-1]].lane if limited and chosen[-1] in by_key else None
+    return [by_key[key] for key in chosen if key in by_key], full, last_lane
 
 
 def _choose(picked: list[Any], limit_bytes: int) -> tuple[list[int], list[int], bool]:

@@ -12,14 +12,15 @@ from sureshot.store.postgres_schema import SQL
 MOST_AT_ONCE = 128
 
 
-async def beat(database: Database, owner: str, beat: Beat, *, known: bool) -> Census:
+async def beat(database: Database, owner: str, beat: Beat, before: Beat | None) -> Census:
     """Write the heartbeat of *owner*, return who lives; see ``Store.beat``.
 
-    *known* tells that it was written before: a row that is gone since was
+    *before* is the last one that was written: a row that is gone since was
     removed by whoever took over.
     """
+    left_behind = 0 if before is None else before.published - before.taken
     async with database.connection() as connection:
-        is_new, slot = await _write(connection, owner, beat)
+        is_new, slot = await _write(connection, owner, beat, left_behind)
         records = await connection.fetch(SQL["census"])
     peers = [
         Peer(
@@ -38,14 +39,16 @@ async def beat(database: Database, owner: str, beat: Beat, *, known: bool) -> Ce
     return Census(
         peers,
         records[0]["now"],
-        rejoined=bool(is_new) and known,
+        rejoined=bool(is_new) and before is not None,
         carry=records[0]["carry"],
         slot=slot,
     )
 
 
-async def _write(connection: Connection, owner: str, beat: Beat) -> tuple[bool, int]:
-    row = (beat.role, beat.version, beat.published, beat.taken, beat.in_flight)
+async def _write(
+    connection: Connection, owner: str, beat: Beat, left_behind: int
+) -> tuple[bool, int]:
+    row = (beat.role, beat.version, beat.published, beat.taken, beat.in_flight, left_behind)
     for _ in range(MOST_AT_ONCE):
         try:
             found = await connection.fetchrow(SQL["beat"], owner, *row)

@@ -15,6 +15,7 @@ from sureshot.store.postgres_pool import Connection, Database
 from sureshot.store.postgres_schema import SQL
 from sureshot.store.rows import (
     STATES,
+    SUSPECT_AFTER,
     attempt_row,
     decision_row,
     delivered_at_us,
@@ -35,12 +36,12 @@ async def record(database: Database, results: Sequence[Result]) -> list[bool]:
         return []
     async with database.connection() as connection:
         try:
-            current = await connection.fetchval(SQL["record"], *_columns(results))
+            current = await connection.fetch(SQL["record"], *_columns(results))
         except asyncpg.UniqueViolationError:
             # A late attempt has taken the number some lease was promised.
-            current = None
-    done = set(current or ())
-    left = [result for result in results if key_of(result.lease.webhook_id) not in done]
+            current = []
+    done = {(key, token) for key, token in current}
+    left = [one for one in results if (key_of(one.lease.webhook_id), one.lease.token) not in done]
     flags = {}
     if left:
         async with database.transaction() as connection:
@@ -104,6 +105,13 @@ async def renew(database: Database, leases: Sequence[Lease], terms: LeaseTerms) 
         for lease in leases
         if key_of(lease.webhook_id) in ours
     ]
+
+
+async def suspect(database: Database, leases: Sequence[Lease]) -> None:
+    """Free what may be killing its processes; see ``Store.suspect``."""
+    if leases:
+        async with database.connection() as connection:
+            await connection.execute(SQL["suspect"], *_keys_and_tokens(leases), SUSPECT_AFTER)
 
 
 async def release(database: Database, leases: Sequence[Lease], due_at: datetime | None) -> None:

@@ -178,6 +178,10 @@ class SqliteStore:
         """See ``Store.release``."""
         await self._writer.run(sqlite_record.release, leases, due_at)
 
+    async def suspect(self, leases: Sequence[Lease]) -> None:
+        """See ``Store.suspect``."""
+        await self._writer.run(sqlite_record.suspect, leases)
+
     async def record(self, results: Sequence[Result]) -> list[bool]:
         """See ``Store.record``."""
         return await self._writer.run(sqlite_record.record, results)

@@ -9,6 +9,7 @@ import apsw
 
 from sureshot.domain.model import Attempt, ErrorKind, Lease, Outcome
 from sureshot.ports import Due, LeaseTerms
+from sureshot.store.lane_walk import LaneWalk
 from sureshot.store.rows import (
     CRASHES_ALLOWED,
     LANES_PER_CALL,
@@ -32,7 +33,7 @@ class DueQuery:
     """
 
     def __init__(self) -> None:
-        self._resume_after = ""
+        self._walk = LaneWalk()
         self._wake_us = NEVER_US
 
     def lease_due(
@@ -54,13 +55,13 @@ class DueQuery:
         leases: list[Lease] = []
         size = 0
         # A walk over many lanes takes several calls; the time to wake is that of all of them.
-        wake_us = self._wake_us if self._resume_after else _next_lease_end(connection)
+        wake_us = self._wake_us if self._walk.under_way else _next_lease_end(connection)
         for lane, due_us in self._waiting_lanes(connection):
             opens_us = _opens_us(closed, lane, now_us)
             if opens_us is None:
                 continue
             ready_us = max(due_us, opens_us)
-            if ready_us <= now_us and len(leases) < limit and size < limit_bytes:
+            if ready_us <= now_us:
                 room = 1 if lane in closed else min(per_lane, limit - len(leases))
                 room_bytes = limit_bytes - size
                 taken, crashed = _take_from_lane(
@@ -73,21 +74,23 @@ class DueQuery:
                 ready_us = _first_due(connection, lane)
                 if lane in closed:
                     ready_us = max(ready_us, _close_for_probe(connection, closed, lane, terms))
+                if len(leases) >= limit or size >= limit_bytes:
+                    self._walk.begin_behind(lane)
+                    wake_us = now_us
+                    break
             wake_us = min(wake_us, ready_us)
         self._wake_us = wake_us
-        if self._resume_after:
+        if self._walk.under_way:
             wake_us = now_us
         return Due(leases, None if wake_us == NEVER_US else from_us(max(wake_us, now_us)))
 
     def _waiting_lanes(self, connection: apsw.Connection) -> Iterator[tuple[str, int]]:
-        after, self._resume_after = self._resume_after, ""
         for _ in range(LANES_PER_CALL):
-            found = fetch_one(connection, "next_lane", (after,))
-            if found is None:
+            found = fetch_one(connection, "next_lane", (self._walk.after,))
+            if self._walk.take([] if found is None else [found[0]], 1) and found is not None:
+                yield found[0], found[1]
+            if not self._walk.under_way:
                 return
-            yield found[0], found[1]
-            after = found[0]
-        self._resume_after = after
 
 
 def _next_lease_end(connection: apsw.Connection) -> int:

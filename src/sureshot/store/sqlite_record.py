@@ -13,6 +13,7 @@ from sureshot.ports import LeaseTerms
 from sureshot.store.rows import (
     CODES,
     STATES,
+    SUSPECT_AFTER,
     attempt_row,
     decision_row,
     delivered_at_us,
@@ -82,6 +83,12 @@ def renew(connection: apsw.Connection, leases: Sequence[Lease], terms: LeaseTerm
                 msgspec.structs.replace(lease, token=token + 1, expires_at=terms.expires_at)
             )
     return renewed
+
+
+def suspect(connection: apsw.Connection, leases: Sequence[Lease]) -> None:
+    """Free what may be killing its processes; see ``Store.suspect``."""
+    rows = [(SUSPECT_AFTER, key, token) for key, token in keys_and_tokens(leases)]
+    connection.executemany(SQL["suspect"], rows)
 
 
 def release(connection: apsw.Connection, leases: Sequence[Lease], due_at: datetime | None) -> None:

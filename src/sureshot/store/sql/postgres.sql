@@ -34,9 +34,8 @@ WITH result AS (
                           retry_after_s, headers, body)
     SELECT key, number, started_at, duration_s, status, error, detail, retry_after_s, headers, body
     FROM applied
-    RETURNING webhook
 )
-SELECT array_agg(webhook) FROM logged;
+SELECT key, token FROM applied;
 
 -- lock_webhook --
 SELECT attempts, state, token FROM webhooks WHERE key = $1 FOR UPDATE;
@@ -78,13 +77,21 @@ FROM unnest($1::bigint[], $2::bigint[]) AS held (key, token)
 WHERE w.key = held.key AND w.token = held.token
   AND w.lease_until IS NOT NULL;
 
+-- suspect --
+UPDATE webhooks w
+SET lease_until = NULL, owner = NULL, token = w.token + 1, leases_taken = w.leases_taken + $3
+FROM unnest($1::bigint[], $2::bigint[]) AS held (key, token)
+WHERE w.key = held.key AND w.token = held.token
+  AND w.lease_until IS NOT NULL;
+
 -- paused_and_next_end --
 SELECT EXISTS (SELECT 1 FROM documents WHERE kind = 'Pause') AS paused,
        (SELECT lease_until FROM webhooks WHERE lease_until IS NOT NULL
         ORDER BY lease_until LIMIT 1) AS next_end;
 
 -- void_expired --
-UPDATE webhooks SET lease_until = NULL, owner = NULL, token = token + 1
+UPDATE webhooks
+SET lease_until = NULL, owner = NULL, token = token + 1, leases_taken = leases_taken - 1
 WHERE lease_until IS NOT NULL AND lease_until <= $1;
 
 -- waiting_lanes --
@@ -107,6 +114,16 @@ CROSS JOIN LATERAL (
 LEFT JOIN closed_lanes closed ON closed.lane = hop.lane
 WHERE hop.lane IS NOT NULL
 ORDER BY hop.lane;
+
+-- first_due --
+SELECT wanted.lane, first.due_at, closed.lane IS NOT NULL AS closed, closed.until
+FROM unnest($1::text[]) AS wanted (lane)
+CROSS JOIN LATERAL (
+    SELECT w.due_at FROM webhooks w
+    WHERE w.state < 2 AND w.lease_until IS NULL AND w.lane = wanted.lane
+    ORDER BY w.due_at LIMIT 1
+) first
+LEFT JOIN closed_lanes closed ON closed.lane = wanted.lane;
 
 -- claim_probes --
 UPDATE closed_lanes SET until = $2
@@ -212,6 +229,7 @@ SELECT document FROM documents WHERE kind = $1 AND id = $2;
 SELECT pg_notify('sureshot', $1);
 
 -- beat --
+WITH beaten AS (
 INSERT INTO processes AS p (owner, role, version, beat_at, published, taken, in_flight, slot)
 VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6,
         (SELECT free FROM generate_series(0, 127) free
@@ -220,7 +238,12 @@ VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6,
 ON CONFLICT (owner) DO UPDATE
     SET role = excluded.role, beat_at = excluded.beat_at, published = excluded.published, taken = excluded.taken,
         in_flight = excluded.in_flight
-RETURNING xmax = 0 AS is_new, slot;
+RETURNING xmax = 0 AS is_new, slot
+), back AS (
+    -- It was buried, and what it had left behind then was carried: now it counts by itself.
+    UPDATE queue_carry SET leases = leases - $7 WHERE $7 <> 0 AND (SELECT is_new FROM beaten)
+)
+SELECT is_new, slot FROM beaten;
 
 -- census --
 SELECT owner, role, version, published, taken, in_flight,

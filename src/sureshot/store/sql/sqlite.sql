@@ -33,8 +33,14 @@ SET lease_until = NULL, owner = NULL, token = token + 1, leases_taken = leases_t
     due_at = coalesce(?, due_at)
 WHERE key = ? AND token = ? AND lease_until IS NOT NULL;
 
+-- suspect --
+UPDATE webhooks
+SET lease_until = NULL, owner = NULL, token = token + 1, leases_taken = leases_taken + ?
+WHERE key = ? AND token = ? AND lease_until IS NOT NULL;
+
 -- void_expired --
-UPDATE webhooks SET lease_until = NULL, owner = NULL, token = token + 1
+UPDATE webhooks
+SET lease_until = NULL, owner = NULL, token = token + 1, leases_taken = leases_taken - 1
 WHERE lease_until IS NOT NULL AND lease_until <= ?;
 
 -- void_all --
