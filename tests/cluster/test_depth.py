@@ -50,14 +50,14 @@ async def test_what_an_event_became_belongs_to_nobody_while_it_lies_in_the_broke
 ) -> None:
     """Else a restart of the API would void, and send twice, what workers have in hand."""
     async with cluster(tmp_path, "api", "api", "worker", "scheduler") as deployed:
-        first, second = deployed.of("api")
+        first = deployed.of("api")[0]
         for number in range(20):
             body = {"name": f"e{number}", "url": deployed.target}
             await call(first.url, "POST", "/api/v1/endpoints", body)
         deployed.sink.delay_s = 1.5
         await asyncio.sleep(0.5)
-        body = {"eventType": "invoice.paid", "payload": {}}
-        assert (await call(first.url, "POST", "/api/v1/events", body)).json["webhooks"] == 20
+        event = {"eventType": "invoice.paid", "payload": 1}
+        assert (await call(first.url, "POST", "/api/v1/events", event)).json["webhooks"] == 20
         connection = await asyncpg.connect(deployed.settings["SURESHOT_DATABASE_URL"])
         owners = await connection.fetch(
             "SELECT DISTINCT owner FROM webhooks WHERE lease_until IS NOT NULL"
@@ -68,7 +68,6 @@ async def test_what_an_event_became_belongs_to_nobody_while_it_lies_in_the_broke
         deployed.members.remove(first)
         await deployed.quiet(20)
         assert (len(deployed.ledger.received), deployed.ledger.duplicates) == (20, 0)
-        assert second.port
 
 
 @pytest.mark.parametrize("stops", [5])

@@ -6,7 +6,8 @@ from collections import deque
 
 from sureshot.domain.model import Lease
 from sureshot.queue.held import Held, Message
-from tests.support.builders import NOON, lease
+from tests.support.builders import lease
+from tests.support.clock import NOON
 
 
 def message(*leases: Lease, tag: int = 1) -> Message:

@@ -52,6 +52,9 @@ def compare(
     set_a: Annotated[list[str] | None, typer.Option(help="Change A, as run's --set.")] = None,
     set_b: Annotated[list[str] | None, typer.Option(help="Change B, the same.")] = None,
     metric: Metrics = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it there, as .html or .md.")
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Folder the runs are kept in.")] = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -68,6 +71,8 @@ def compare(
     else:
         raise LabError("give the runs of A and of B, or --scenario NAME to make them")
     compared = _compared(first, second, metric)
+    if output is not None:
+        _write(output, first, second, compared)
     _show(compared, len(first), len(second), as_json=as_json)
     raise typer.Exit(1 if any(one.answer == "worse" for one in compared) else 0)
 
@@ -149,19 +154,39 @@ def _compared(
     a: Sequence[RunResult], b: Sequence[RunResult], metrics: Sequence[str] | None
 ) -> list[Comparison]:
     from sureshot_lab.analysis.baselines import KEY_METRICS  # noqa: PLC0415 - slow to load
-    from sureshot_lab.analysis.comparison import compare as hold_against  # noqa: PLC0415
+    from sureshot_lab.analysis.comparison import compare_all  # noqa: PLC0415
 
-    compared = []
-    for metric in metrics or KEY_METRICS:
-        ours, theirs = (
-            [run.metrics[metric] for run in side if run.metrics.get(metric, 0) > 0]
-            for side in (a, b)
-        )
-        if ours and theirs:
-            compared.append(hold_against(ours, theirs, metric))
+    names = metrics or KEY_METRICS
+    sides = [
+        {name: [run.metrics[name] for run in side if name in run.metrics] for name in names}
+        for side in (a, b)
+    ]
+    compared = compare_all(*sides)
     if not compared:
-        raise LabError(f"no metric is in both sides; asked for {', '.join(metrics or KEY_METRICS)}")
+        raise LabError(f"no metric is in both sides; asked for {', '.join(names)}")
     return compared
+
+
+def _write(
+    path: Path, a: Sequence[RunResult], b: Sequence[RunResult], compared: Iterable[Comparison]
+) -> None:
+    from sureshot_lab.report.comparison import (  # noqa: PLC0415 - slow to load
+        ComparisonRow,
+        write_comparison,
+    )
+
+    rows = [
+        ComparisonRow(
+            one.metric,
+            one.a_median,
+            one.b_median,
+            one.change.value,
+            (one.change.low, one.change.high),
+            one.sentence,
+        )
+        for one in compared
+    ]
+    write_comparison(path, a, b, rows)
 
 
 def _show(compared: Iterable[Comparison], a: int, b: int, *, as_json: bool) -> None:

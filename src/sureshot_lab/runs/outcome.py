@@ -96,7 +96,7 @@ def result_of(
 
 def _judged(result: RunResult, scenario: Scenario, done: LoadRun, *, stopped: bool) -> RunResult:
     """Return *result* with what follows from all of its figures together."""
-    leaks = [test for test in leak_tests(result) if test.leaking]
+    leaks = [one for one in leak_tests(result) if one.leaking and not one.growth.is_backlog]
     metrics = {**result.metrics, "leaks": float(len(leaks))}
     gates = hold(gates_of(scenario), metrics)
     verdict, reasons = decide(_evidence(done, metrics, stopped=stopped), gates)

@@ -110,6 +110,7 @@ def test_a_queue_that_grows_though_nothing_is_full_is_told() -> None:
     assert found.first is None
     assert found.backlog_per_s is not None
     assert found.backlog_per_s.value == pytest.approx(100)
+    assert found.evidence["backlog_growth_per_s"] == pytest.approx(100)
     assert "Yet work waits" in found.sentence
     assert "The queue grew by 100 a second" in found.sentence
 

@@ -75,6 +75,9 @@ def test_the_shift_is_the_median_ratio_and_its_ends_the_third_from_either() -> N
     assert found.change.high == pytest.approx(ratios[-3] - 1)
     assert (found.delta, compare(b, a, "x_s").delta) == (1, -1)
     assert (found.a_median, found.b_median) == (12, 19)
+    assert found.sentence == (
+        "B is slower by 58.3 % [+21.4 %, +109.1 %], worse (medians 12 s and 19 s)"
+    )
 
 
 def test_large_sets_have_the_interval_of_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,8 @@ def test_measurements_that_disagree() -> None:
 
 def test_a_warm_up_and_how_much_to_leave_out() -> None:
     run = a_load(intervals=seconds(60, p95_s=lambda s: 0.08 if s < 5 else 0.01))
+    restless = a_load(intervals=seconds(60, p95_s=lambda s: 0.5 - 0.008 * s))
+    assert "120 s or more" in told(restless, "never came to rest").recommendation
     assert told(run, "begins with a warm-up").recommendation.startswith("Set `load.warm_up_s` 5 s")
 
 
@@ -165,6 +167,19 @@ def test_a_leak_with_the_time_it_leaves() -> None:
     assert found.evidence.startswith("It grows by 293 KiB [293 KiB, 293 KiB] a second, ")
 
 
+def test_memory_that_stays_is_not_told() -> None:
+    run = a_load(samples=samples(60, service__rss_bytes=80 * MB, metrics__queue_depth=5))
+    assert findings(run) == []
+
+
+def test_descriptors_that_leak_have_no_limit_of_memory() -> None:
+    run = a_load(
+        {"service_rss_max_bytes": 100 * MB}, samples=samples(60, service__fds=lambda s: 50 + 3 * s)
+    )
+    found = told(run, "file descriptors of the service grows")
+    assert found.recommendation.startswith("Find what holds on to it")
+
+
 def test_a_growing_queue_with_what_is_missing() -> None:
     run = a_load(samples=samples(60, metrics__queue_depth=lambda s: 60 * s))
     found = told(run, "More is accepted than delivered")
@@ -243,6 +258,10 @@ def test_recovery_from_what_was_done() -> None:
     assert "7 s after it" in told(well, "kill worker: recovered").evidence
     ill = a_load(events=killed, intervals=seconds(60, p95_s=lambda s: 1 if s >= 20 else 0.01))
     assert told(ill, "kill worker: not recovered").severity == "critical"
+
+
+def test_what_was_done_before_the_load_cannot_be_compared() -> None:
+    assert findings(a_load(events=[Event(at_s=-1, what="restart")])) == []
 
 
 def test_errors_with_their_share_and_meaning() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sureshot_lab.analysis.knee import LoadPoint, knee, overload
+from sureshot_lab.analysis.knee import Knee, LoadPoint, knee, overload
 from sureshot_lab.errors import LabError
 
 STEPS = range(100, 1600, 100)
@@ -30,6 +30,11 @@ def test_the_knee_is_the_last_step_before_latency_turns_up() -> None:
     assert found.offered_per_s == 1000
     assert found.p95_s < 0.05
     assert found.sharpness > 0.5
+
+
+def test_sharpness_is_the_distance_from_the_chord() -> None:
+    points = [LoadPoint(n, p95_s, n) for n, p95_s in ((1, 1), (2, 1), (3, 1), (5, 5))]
+    assert knee(points) == Knee(3, 1, 0.5)
 
 
 def test_the_order_of_the_steps_does_not_matter() -> None:

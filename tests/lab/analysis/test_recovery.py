@@ -51,6 +51,18 @@ def test_seconds_nobody_answered_in_are_not_well() -> None:
     assert found.after_s == 8
 
 
+def test_seconds_without_load_are_well() -> None:
+    pause = [
+        Interval(at_s=one.at_s, intended=0, sent=0, succeeded=0, failed=0)
+        if 20 <= one.at_s < 28
+        else one
+        for one in seconds(60)
+    ]
+    found = recovery(pause, 20.0)
+    assert found is not None
+    assert found.after_s == 0
+
+
 def test_a_run_that_ends_too_soon_has_not_recovered() -> None:
     found = recovery(struck(57), 20.0, 25.0)
     assert found is not None

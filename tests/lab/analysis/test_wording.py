@@ -18,6 +18,7 @@ from sureshot_lab.analysis.wording import interval, told, unit_of
         (75.25, "s", "75.2 s"),
         (0.98765, "share", "98.8 %"),
         (1536, "bytes", "1.5 KiB"),
+        (3 << 30, "bytes", "3 GiB"),
         (512 << 20, "bytes", "512 MiB"),
         (12, "bytes", "12 B"),
         (1234.5, "per_s", "1,234/s"),

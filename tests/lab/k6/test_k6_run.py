@@ -73,8 +73,9 @@ def test_ids_and_times_come_before_the_payloads_own_members(stub: Stub, tmp_path
 
 
 def test_a_stall_of_the_server_is_in_the_latencies(stub: Stub, tmp_path: Path) -> None:
-    threading.Timer(1.3, stub.freeze, [1.0]).start()
-    run = run_k6(load(stub, (3, 100, 100), worst_s=2), tmp_path)
+    # So long that the end of a second is at least half a second into it.
+    threading.Timer(1.3, stub.freeze, [1.5]).start()
+    run = run_k6(load(stub, (4, 100, 100), worst_s=2), tmp_path)
     assert run.dropped == 0
     assert run.latencies_us.get_value_at_percentile(95) > 600_000
     assert max(second.in_flight for second in run.intervals) > 30

@@ -67,9 +67,10 @@ async def test_arrivals_leave_on_time(stub: Stub, tmp_path: Path) -> None:
 
 
 async def test_a_stall_of_the_server_is_in_the_latencies(stub: Stub, tmp_path: Path) -> None:
-    threading.Timer(2.0, stub.freeze, [1.0]).start()
-    run = await offer_native(offer(stub.url, (4, 200, 200)), tmp_path)
-    assert run.sent == run.accepted == 800
+    # So long that the end of a second is at least half a second into it.
+    threading.Timer(2.0, stub.freeze, [1.5]).start()
+    run = await offer_native(offer(stub.url, (5, 200, 200)), tmp_path)
+    assert run.sent == run.accepted == 1000
     assert run.latencies_us.get_value_at_percentile(99) >= 500_000
     assert run.latencies_us.get_value_at_percentile(50) < 100_000
     assert max(second.in_flight for second in run.intervals) > 50

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sureshot_lab.errors import LabError
@@ -94,6 +94,7 @@ def test_times_stay_valid_times_of_this_century(moment: datetime, salt: str) -> 
         assert datetime.fromisoformat(told).year >= 2000
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.from_regex(r"[a-zA-Z_]{1,8}", fullmatch=True), json_values, max_size=5))
 def test_any_payload_keeps_its_shape_and_size(payload: dict[str, Any]) -> None:
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
