@@ -18,7 +18,7 @@ class State(StrEnum):
     """It can be run; something will be missing or worse than it could be."""
     OK = "ok"
     NOT_APPLICABLE = "not applicable"
-    """The scenario does not need it, or it could not be asked."""
+    """The scenario does not need it, or the machine does not tell."""
 
 
 ORDER = list(State)

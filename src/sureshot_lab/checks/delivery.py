@@ -30,7 +30,7 @@ async def check_delivery(plan: Plan, reached: Reached) -> list[Check]:
     """Make an endpoint, send it the run's largest payload, and remove it again."""
     why = _why_not(reached)
     if reached.client is None or reached.folder is None or why:
-        return [subject.not_applicable(f"not tried: {why}") for subject in (ENDPOINTS, ARRIVES)]
+        return [subject.failed(f"not tried: {why}") for subject in (ENDPOINTS, ARRIVES)]
     try:
         payload = max(pool_of(plan), key=len)
         return await _tried(plan, reached.client, reached.folder, payload)

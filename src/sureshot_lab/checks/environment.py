@@ -1,4 +1,4 @@
-"""Whether there is a service to measure: one that runs and takes our tokens, or one we can start."""
+"""Whether there is a service to measure: one that takes our tokens, or one that can be started."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def _own(
 ) -> Reached:
     """Start the service as the run would: that it can be done is seen by doing it."""
     if folder is None:
-        told = STARTS.not_applicable("not tried: there is no folder for its data")
+        told = STARTS.failed("not tried: there is no folder for its data")
         return Reached([*checks, told])
     began_s = time.monotonic()
     try:

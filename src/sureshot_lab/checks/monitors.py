@@ -1,10 +1,11 @@
-"""Whether what watches a run can see: the service's metrics, the machine, the stores, Prometheus."""
+"""Whether what watches a run can see: metrics, the machine, the stores, Prometheus."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import time
 from urllib.parse import quote
 
 from sureshot_lab.checks.check import Check, Subject
@@ -22,6 +23,8 @@ from sureshot_lab.sampler.source import Source, sentence
 from sureshot_lab.sampler.sqlite_files import DatabaseFiles
 
 TIMEOUT_S = 10.0
+WHOLE_WITHIN_S = 30.0
+AGAIN_S = 0.2
 OURS_ALONE = ("metrics.in_flight", "metrics.backlog")
 """What only a Sureshot tells; any other exporter answers at ``/metrics`` too."""
 
@@ -48,9 +51,8 @@ async def check_monitors(reached: Reached, prometheus: str | None) -> list[Check
 async def _metrics(reached: Reached) -> Check:
     urls = reached.metrics_urls
     if not urls:
-        return METRICS.not_applicable("not asked: there is no service to ask")
-    source = ServiceMetrics(urls)
-    values, problem = await _read(source)
+        return METRICS.failed("not asked: there is no service to ask")
+    values, problem = await _metrics_of(urls)
     if problem:
         return METRICS.failed(problem, "the run needs /metrics of the service itself")
     if not set(OURS_ALONE) <= values.keys():
@@ -60,6 +62,18 @@ async def _metrics(reached: Reached) -> Check:
         return METRICS.failed(f"only {processes} of {len(urls)} processes answer")
     of = f"{processes} process{'' if processes == 1 else 'es'}"
     return METRICS.ok(f"{len(values)} figures of {of}: {number(values['metrics.backlog'])} due")
+
+
+async def _metrics_of(urls: list[str]) -> tuple[dict[str, float], str]:
+    """Read all *urls*, again and again while some processes do not answer yet."""
+    until_s = time.monotonic() + WHOLE_WITHIN_S
+    while True:
+        values, problem = await _read(ServiceMetrics(urls))
+        all_answer = values.get("metrics.processes", 0) >= len(urls)
+        # A service is ready with its first API process; workers begin a moment later.
+        if all_answer or len(urls) == 1 or time.monotonic() > until_s:
+            return values, problem
+        await asyncio.sleep(AGAIN_S)
 
 
 async def _stores(reached: Reached) -> list[Check]:
@@ -116,14 +130,10 @@ async def _prometheus(url: str | None) -> Check:
     if url is None:
         return PROMETHEUS.not_applicable("not asked for (--prometheus URL)")
     try:
-        http = HttpGet(url)
-        await http.fetch("/-/ready")
-        query = quote('up{job="sureshot"}')
-        answer = json.loads(await http.fetch(f"/api/v1/query?query={query}"))
-        series = answer["data"]["result"]
+        series = await _scraped(url)
     except (LabError, OSError, ValueError, LookupError, TypeError) as error:
         return PROMETHEUS.failed(f"{url}: {sentence(error)}", "start it, or leave --prometheus out")
-    up = sum(one["value"][1] == "1" for one in series)
+    up = sum(value == 1 for value in series)
     if not up:
         return PROMETHEUS.warning(
             f"{url} is ready, but none of {len(series)} targets of the job sureshot is up",
@@ -132,3 +142,15 @@ async def _prometheus(url: str | None) -> Check:
     return PROMETHEUS.ok(
         f"{url} is ready, {up} of {len(series)} targets of the job sureshot are up"
     )
+
+
+async def _scraped(url: str) -> list[float]:
+    """Return whether each target of the job sureshot is up, as 1 or 0; raises what fails."""
+    http = HttpGet(url)
+    try:
+        await http.fetch("/-/ready")
+        query = quote('up{job="sureshot"}')
+        answer = json.loads(await http.fetch(f"/api/v1/query?query={query}"))
+        return [float(one["value"][1]) for one in answer["data"]["result"]]
+    finally:
+        await http.close()

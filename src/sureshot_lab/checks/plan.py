@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sureshot_lab.errors import LabError
 from sureshot_lab.load.engines import choose_engine
+from sureshot_lab.load.generator import MOST_CONNECTIONS
 from sureshot_lab.runs.options import Options
 from sureshot_lab.scenario import Behaviour, FaultKind, Model, Scenario
 from sureshot_lab.traffic.bursts import arrivals
@@ -20,13 +22,22 @@ STALL_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run to be, with the folders and the Prometheus that belong to it."""
+    """A run to be, with the folders and the Prometheus that belong to it.
+
+    Raises:
+        LabError: the scenario has no stage, so there is nothing to look at.
+
+    """
 
     scenario: Scenario
     options: Options
     baselines: Path = Path("baselines")
     rules: Path = Path("prometheus/rules")
     prometheus: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.scenario.load.stages:
+            raise LabError("load.stages is empty; [[60, 170, 170]] is a minute of 170 a second")
 
     @property
     def engine(self) -> str:
@@ -60,9 +71,11 @@ class Plan:
 
     @property
     def submitting(self) -> int:
-        """How many submissions may be under way at once."""
+        """How many submissions may be under way at once: as many as the generators connect."""
         load = self.scenario.load
-        return load.connections if load.model is Model.CLOSED else round(self._peak_per_s * STALL_S)
+        if load.model is Model.CLOSED:
+            return load.connections
+        return min(round(self._peak_per_s * STALL_S), MOST_CONNECTIONS * load.generators)
 
     @property
     def in_flight(self) -> int:
@@ -100,8 +113,8 @@ class Plan:
 
     @property
     def _held_s(self) -> float:
-        timeout = self.scenario.service.settings.get("timeout_s", TIMEOUT_S)
-        timeout_s = float(timeout)
+        told = self.scenario.service.settings.get("timeout_s")
+        timeout_s = TIMEOUT_S if told is None or isinstance(told, str) else float(told)
         if any(fault.kind is FaultKind.SINK_HANGS for fault in self.scenario.fault):
             return timeout_s
         return sum(

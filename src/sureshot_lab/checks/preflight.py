@@ -23,7 +23,7 @@ from sureshot_lab.checks.versions import check_versions
 
 
 class Preflight(msgspec.Struct, frozen=True, kw_only=True):
-    """Every line of the list; ``state`` is that of the worst. ``target``: a url or "own service"."""
+    """Every line of the list, as bad as the worst. ``target``: a url, or "own service"."""
 
     scenario: str
     size: str

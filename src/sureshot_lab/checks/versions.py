@@ -28,7 +28,8 @@ def check_versions(plan: Plan) -> Iterator[Check]:
     """Yield a check for each program; one that is missing fails only when the run needs it."""
     at = revision()
     yield OURS.ok(
-        f"{sureshot_lab.__version__}, revision {at or 'unknown'}, Python {platform.python_version()}"
+        f"{sureshot_lab.__version__}, revision {at or 'unknown'}, "
+        f"Python {platform.python_version()}"
     )
     try:
         engine = plan.engine

@@ -17,6 +17,7 @@ PAGE = 200
 MOST_PAGES = 500
 MOST_ASKED = 2000
 AT_ONCE = 8
+TRIES, PAUSE_S = 10, 3.0
 
 
 class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +38,7 @@ async def whereabouts(client: ServiceClient, offered: Offered, received: SinkRes
     found = reconcile(offered.accepted_ids, received)
     if not found.lost:
         return Whereabouts(found=found)
-    try:
-        pending = await _pending(client, set(found.lost))
-        final = await _final(client, set(found.lost) - pending)
-    except TargetUnreachable:
-        return Whereabouts(found=found)
+    pending, final = await _asked(client, set(found.lost))
     lost = sorted(set(found.lost) - pending - final)
     undelivered = sorted({*found.undelivered, *final})
     return Whereabouts(
@@ -50,6 +47,20 @@ async def whereabouts(client: ServiceClient, offered: Offered, received: SinkRes
         ),
         pending=len(pending),
     )
+
+
+async def _asked(client: ServiceClient, missing: set[str]) -> tuple[set[str], set[str]]:
+    """Return those of *missing* that wait, and those that were given up.
+
+    A service in trouble is asked again for a while: what it cannot tell counts as lost.
+    """
+    for _try in range(TRIES):
+        try:
+            pending = await _pending(client, missing)
+            return pending, await _final(client, missing - pending)
+        except TargetUnreachable:
+            await asyncio.sleep(PAUSE_S)
+    return set(), set()
 
 
 def _by_count(offered: Offered, received: SinkResult) -> Reconciliation:
