@@ -11,6 +11,7 @@ NEEDS_SERVERS = ("tests/cluster/", "[postgres", "[rabbitmq", "-postgres", "-rabb
 
 
 ALONE = (
+    "tests/contract/test_store_line.py::test_a_closed_lanes_backlog_costs_the_others_nothing",
     "tests/engine/test_isolation.py",
     "tests/crash/",
     "tests/cluster/test_chaos.py",
@@ -19,6 +20,7 @@ ALONE = (
     "tests/lab/load/",
     "tests/lab/runs/",
     "tests/lab/sampler/test_processes.py",
+    "tests/lab/sampler/test_sampler.py",
 )
 """What measures, or has deadlines of its own: it runs after the rest, one test at a time."""
 

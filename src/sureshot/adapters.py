@@ -93,22 +93,11 @@ async def migrate_database(settings: Settings) -> list[str]:
 async def reencrypt(settings: Settings) -> int:
     """Encrypt every stored secret with the present key; return how many documents.
 
-    Each is written as a whole, so an interrupted run may simply be repeated.
+    An interrupted run may simply be repeated.
     """
     store = make_store(settings)
     await store.open(SystemClock().now(), f"p_{secrets.token_hex(6)}")
     try:
-        endpoints, tenants, tokens = (
-            await store.endpoints(),
-            await store.tenants(),
-            await store.tokens(),
-        )
-        for endpoint in endpoints:
-            await store.put_endpoint(endpoint)
-        for tenant in tenants:
-            await store.put_tenant(tenant)
-        for token in tokens:
-            await store.put_token(token)
+        return await store.reencrypt()
     finally:
         await store.close()
-    return len(endpoints) + len(tenants) + len(tokens)

@@ -113,7 +113,7 @@ class Settings:
     )
     previous_secret_key: str | None = _knob(
         None,
-        "the key before, while `sureshot secrets reencrypt` has not run yet",
+        "another key that is read too: the next or the last one, while it is replaced",
         secret=True,
         check=_check_secret_key,
     )
@@ -150,7 +150,7 @@ class Settings:
     max_body_bytes: int = _knob(MIB, "largest submission", unit="bytes", low=1, high=64 * MIB)
     max_batch_bytes: int = _knob(16 * MIB, "largest batch", unit="bytes", low=1, high=256 * MIB)
     retention_days: float = _knob(
-        30.0, "finished webhooks are kept this long", unit="days", low=0, high=3650
+        30.0, "finished webhooks are kept this long; 0: for ever", unit="days", low=0, high=3650
     )
     disable_after_days: float = _knob(
         5.0,
@@ -172,6 +172,20 @@ class Settings:
     ca_file: str | None = _knob(None, "authorities trusted besides the system's (PEM)")
     client_cert_file: str | None = _knob(None, "certificate shown to receivers (PEM)")
     client_key_file: str | None = _knob(None, "its private key (PEM)")
+    scaling_min: int = _knob(1, "replicas of a role that are wanted at least", low=1, high=1000)
+    scaling_max: int = _knob(10, "replicas of a role that are wanted at most", low=1, high=1000)
+    scaling_target: float = _knob(
+        0.85, "share of what replicas can do that is to be used", low=0.1, high=1
+    )
+    scaling_drain_s: float = _knob(
+        10.0, "time in which what waits is to be worked off", unit="s", low=1, high=3600
+    )
+    scaling_down_after_s: float = _knob(
+        300.0, "a role shrinks to the most it needed in this time", unit="s", low=1, high=3600
+    )
+    scaling_start_rate: float = _knob(
+        1000.0, "what a replica is taken to do until it was seen", unit="webhooks/s", low=1
+    )
     express: bool = _knob(True, "answer the submission route below ASGI")
     log_level: str = _knob(
         "info", "least severe level logged", choices=("debug", "info", "warning", "error")
@@ -190,6 +204,11 @@ class Settings:
             raise ConfigurationError(
                 f"SURESHOT_TIMEOUT_S={self.timeout_s:g} is too long: a lease lasts "
                 f"{self.lease_s:g} s (SURESHOT_LEASE_S) and must outlive the timeout by 10 s"
+            )
+        if self.scaling_min > self.scaling_max:
+            raise ConfigurationError(
+                f"SURESHOT_SCALING_MIN={self.scaling_min} is above "
+                f"SURESHOT_SCALING_MAX={self.scaling_max}"
             )
         if self.client_key_file is not None and self.client_cert_file is None:
             raise ConfigurationError(

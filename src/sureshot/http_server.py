@@ -94,11 +94,16 @@ class HttpServer:
         await asyncio.gather(sweeping, return_exceptions=True)
 
 
-def listen(host: str, port: int, setting: str) -> socket.socket:
-    """Return a listening socket; raises ``ConfigurationError`` naming *setting*."""
+def listen(host: str, port: int, setting: str, *, shared: bool = False) -> socket.socket:
+    """Return a listening socket; raises ``ConfigurationError`` naming *setting*.
+
+    *shared*, other processes of ours may listen there too.
+    """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server(
+            (host, port), family=family, backlog=2048, reuse_port=shared
+        )
     except OSError as error:
         raise ConfigurationError(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another with {setting}"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import random
 import secrets
-import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
-import uvloop
 
 from sureshot.adapters import make_clock, make_queue, make_store
 from sureshot.api.app import create_app, create_health_app
@@ -22,7 +18,6 @@ from sureshot.api.context import ApiContext
 from sureshot.api.express import Front
 from sureshot.api.submission import Submitter
 from sureshot.config import Settings
-from sureshot.config_sources import LoadedSettings
 from sureshot.delivery.backlog import Backlog
 from sureshot.delivery.change_feed import ChangeFeed
 from sureshot.delivery.destination import Defaults
@@ -35,13 +30,14 @@ from sureshot.delivery.housekeeper import Housekeeper
 from sureshot.delivery.intake import Intake, IntakeLimits
 from sureshot.delivery.lanes import Lanes
 from sureshot.delivery.recorder import Recorder
+from sureshot.delivery.scaling import Scaling, scaling_plan
 from sureshot.delivery.scheduler import Scheduler
 from sureshot.delivery.sender import HttpSender
 from sureshot.delivery.sender_limits import SenderLimits
 from sureshot.delivery.slots import Slots
 from sureshot.delivery.tls import Egress
 from sureshot.delivery.worker import Worker
-from sureshot.descriptors import raise_descriptor_limit
+from sureshot.descriptors import Shares
 from sureshot.domain.address import AddressPolicy
 from sureshot.domain.ids import IdSource, parse_id
 from sureshot.domain.model import DEFAULT_TENANT, Scope
@@ -55,23 +51,7 @@ from sureshot.first_start import (
 )
 from sureshot.http_server import HttpServer, listen
 from sureshot.ports import Change, ChangeKind, Clock
-from sureshot.telemetry.logging import configure_logging, get_logger
 from sureshot.telemetry.metrics import Metrics
-
-log = get_logger()
-
-
-class Started(msgspec.Struct, frozen=True):
-    """What a start has to tell people; tokens only when they were generated just now."""
-
-    url: str
-    data_dir: Path
-    docs_url: str
-    api_token: str | None
-    admin_token: str | None
-    tokens_file: Path
-    allowed_networks: tuple[str, ...]
-    seconds: float
 
 
 class Service:
@@ -83,14 +63,23 @@ class Service:
         clock: Clock | None = None,
         role: str = "all",
         listener: socket.socket | None = None,
+        *,
+        replaced: bool = False,
+        shares: Shares | None = None,
     ) -> None:
         """*clock* replaces the real one, for tests of waits that take days.
 
-        *listener* is a listening socket to serve on instead of a new one.
+        *shares* bounds its connections; without it only the settings do.
+
+        *listener* is a listening socket to serve on instead of a new one. With
+        *replaced* this process's successor may listen beside it for a while.
         """
         self.settings = settings
         self.role = role
         self._given_listener = listener
+        self._replaced = replaced
+        most = settings.max_in_flight
+        self._shares = shares or Shares(clients=1_000_000, in_flight=most, idle=2 * most)
         real, self._anchor = make_clock(settings)
         self.clock = clock or real
         self.metrics = Metrics()
@@ -101,7 +90,6 @@ class Service:
         self.url = ""
         self.http: HttpServer | None = None
         self._metrics_http: HttpServer | None = None
-        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Open the store, recover, start delivering, then listen.
@@ -123,6 +111,7 @@ class Service:
                 )
             self.engine = self._build_engine()
             await self.engine.start()
+            self.scaling.follow(self.heartbeat)
         except BaseException:
             if listener is not None:
                 listener.close()
@@ -137,7 +126,6 @@ class Service:
         if self.http is not None:
             await self.http.stop()
         await self.engine.drain(self.settings.drain_s)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._metrics_http is not None:
             await self._metrics_http.stop()
         await self.store.close()
@@ -156,7 +144,9 @@ class Service:
             port = settings.port
         if port is not None:
             try:
-                metrics_listener = listen(settings.host, port, "SURESHOT_METRICS_PORT")
+                metrics_listener = listen(
+                    settings.host, port, "SURESHOT_METRICS_PORT", shared=self._replaced
+                )
             except BaseException:
                 if listener is not None:
                     listener.close()
@@ -168,30 +158,27 @@ class Service:
     def _build_engine(self) -> Engine:
         settings, store, clock, metrics = self.settings, self.store, self.clock, self.metrics
         queue = self.queue
-        slots = Slots(settings.max_in_flight, settings.in_flight_bytes)
+        slots = self.slots = Slots(self._shares.in_flight, settings.in_flight_bytes)
         backlog = self.backlog = Backlog(store, clock, settings.backlog_limit)
-        lanes = Lanes(
+        lanes = self.lanes = Lanes(
             store, clock, slots.limit, settings.breaker_threshold, settings.breaker_open_s
         )
         policy = RetryPolicy(settings.retry_schedule_s)
         defaults = Defaults(settings.timeout_s, policy, settings.max_in_flight_per_endpoint)
         directory = self.directory = Directory(store, clock, defaults, lanes.enable, lanes.disable)
         self.policy = AddressPolicy(settings.allowed_networks)
-        sender = HttpSender(self.policy, clock, _sender_limits(settings), _egress(settings))
+        dialling = SenderLimits(
+            connect_timeout_s=settings.connect_timeout_s, max_idle_connections=self._shares.idle
+        )
+        sender = HttpSender(self.policy, clock, dialling, _egress(settings))
         scheduler = Scheduler(store, queue, clock, self.owner, settings.lease_s)
         recorder = Recorder(store, queue, slots, backlog, metrics, scheduler.wake)
-        dispatcher = Dispatcher(
-            directory,
-            lanes,
-            sender,
-            recorder,
-            clock,
-            random.Random(),  # noqa: S311 - jitter is no secret
-            metrics,
-            self._endpoint_gone,
-        )
-        heartbeat = Heartbeat(
+        rng = random.Random()  # noqa: S311 - jitter is no secret
+        heartbeat = self.heartbeat = Heartbeat(
             store, queue, slots, clock, self.role, self._anchor, self.ids.use_slot
+        )
+        dispatcher = Dispatcher(
+            directory, lanes, sender, recorder, clock, rng, metrics, heartbeat.trusted
         )
         worker = Worker(
             store, queue, dispatcher, slots, clock, recorder, heartbeat.trusted,
@@ -206,6 +193,10 @@ class Service:
             store, clock, directory, self.intake, self.ids.new, settings.disable_after_days
         )
         self._expose_gauges(slots, lanes, heartbeat.trusted)
+        self.scaling = Scaling(
+            scaling_plan(settings), clock, backlog, lambda: self.engine.paused, self.role,
+            time.process_time,
+        )  # fmt: skip
         return Engine(
             Parts(
                 store, queue, sender, clock, directory, lanes, slots, backlog, recorder,
@@ -219,11 +210,6 @@ class Service:
     def _lane_takes(self, lane: str) -> bool:
         return self.engine.takes(lane)
 
-    def _endpoint_gone(self, endpoint_id: str) -> None:
-        task = asyncio.get_running_loop().create_task(self.directory.disable(endpoint_id, "gone"))
-        self._tasks.append(task)
-        task.add_done_callback(self._tasks.remove)
-
     def _expose_gauges(self, slots: Slots, lanes: Lanes, trusted: Callable[[], bool]) -> None:
         gauge = self.metrics.gauge
         self.metrics.poisoned = lambda: self.queue.poisoned
@@ -236,6 +222,24 @@ class Service:
         gauge("sureshot_database_connections", "Open now", lambda: self.store.connections)
         gauge("sureshot_broker_connections", "Open now", lambda: self.queue.connections)
 
+    def state(self) -> dict[str, object]:
+        """Return what the line is at, for people: counts, no ids, no payloads."""
+        lanes: Counter[str] = Counter()
+        for endpoint in self.directory.every_endpoint():
+            status = self.engine.lane_status(endpoint.id)
+            lanes[status.closed_reason or status.breaker] += 1
+        waiting = self.lanes.waiting()
+        return {
+            "role": self.role,
+            "ready": self.engine.ready,
+            "paused": self.engine.paused,
+            "lanes of endpoints": ", ".join(f"{n} {state}" for state, n in lanes.items()) or "none",
+            "lanes with leases waiting": len(waiting),
+            "leases waiting in lanes": sum(len(lane.waiting) for lane in waiting),
+            "slots taken": f"{self.slots.taken} of {self.slots.limit}",
+            **{name: value for name, _meaning, value in self.metrics.gauges()},
+        }
+
     # -- listening ----------------------------------------------------------
 
     async def _listen(
@@ -247,24 +251,22 @@ class Service:
         if latest is not None and (parsed := parse_id(latest)) is not None:
             ids.raise_floor(parsed[0])
         access = self.access = AccessList()
+        self.changes.on(ChangeKind.TOKEN, self._reload_tokens)
         await access.load(self.store)
         if self.tokens.api:
             access.add(self.tokens.api, DEFAULT_TENANT, API_SCOPES, "api")
         if self.tokens.admin:
             access.add(self.tokens.admin, DEFAULT_TENANT, frozenset(Scope), "admin")
 
-        async def reload_tokens(_change: Change) -> None:
-            await access.load(self.store)
-
-        self.changes.on(ChangeKind.TOKEN, reload_tokens)
         context = ApiContext(
             settings=settings, clock=self.clock, ids=ids, random_bytes=secrets.token_bytes,
             store=self.store, queue=self.queue, intake=self.intake, directory=self.directory,
             engine=self.engine, access=access, metrics=self.metrics, policy=self.policy,
+            scaling=self.scaling,
         )  # fmt: skip
         front = Front(
             access, Submitter(context), self.intake, self.metrics,
-            settings.max_body_bytes, settings.express,
+            settings.max_body_bytes, settings.express, self._shares.clients,
         )  # fmt: skip
         if listener is not None:
             self.http = HttpServer(create_app(context), front, listener)
@@ -276,9 +278,11 @@ class Service:
             url = await self._metrics_http.start()
             self.url = self.url or url
 
-
-def _sender_limits(settings: Settings) -> SenderLimits:
-    return SenderLimits(connect_timeout_s=settings.connect_timeout_s)
+    async def _reload_tokens(self, change: Change) -> None:
+        if change.kind is ChangeKind.TOKEN:
+            # Refused until it is read anew: it may have been revoked.
+            self.access.remove(change.subject)
+        await self.access.load(self.store)
 
 
 def _egress(settings: Settings) -> Egress:
@@ -288,62 +292,3 @@ def _egress(settings: Settings) -> Egress:
         settings.client_cert_file,
         settings.client_key_file,
     )
-
-
-def serve(
-    loaded: LoadedSettings,
-    announce: Callable[[Started], None],
-    role: str = "all",
-    listen_fd: int | None = None,
-) -> int:
-    """Run a process of *role* until SIGTERM or SIGINT; return the exit code.
-
-    *listen_fd* is an inherited listening socket to serve on. A second signal ends
-    the process at once. Raises ``ConfigurationError``.
-    """
-    settings = loaded.settings
-    configure_logging(settings.log_level, settings.log_format)
-    raise_descriptor_limit(settings.max_in_flight + 5000)
-    listener = None if listen_fd is None else socket.socket(fileno=listen_fd)
-    if listener is not None:
-        listener.setblocking(False)
-    uvloop.run(_serve(settings, announce, role, listener))
-    return 0
-
-
-async def _serve(
-    settings: Settings,
-    announce: Callable[[Started], None],
-    role: str,
-    listener: socket.socket | None,
-) -> None:
-    began_s = time.monotonic()
-    service = Service(settings, role=role, listener=listener)
-    stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            os._exit(1)
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    await service.start()
-    tokens = service.tokens
-    announce(
-        Started(
-            url=service.url,
-            data_dir=settings.data_dir,
-            docs_url=f"{service.url}/docs",
-            api_token=tokens.api if "SURESHOT_API_TOKEN" in tokens.generated else None,
-            admin_token=tokens.admin if "SURESHOT_ADMIN_TOKEN" in tokens.generated else None,
-            tokens_file=settings.data_dir / "tokens.env",
-            allowed_networks=settings.allowed_networks,
-            seconds=time.monotonic() - began_s,
-        )
-    )
-    await stop.wait()
-    log.info("service.draining", in_flight=service.engine.in_flight)
-    await service.stop()
-    log.info("service.stopped")

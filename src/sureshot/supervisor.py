@@ -1,4 +1,4 @@
-"""A deployment of several processes on one machine: started, kept alive, rolled, stopped."""
+"""Several processes on one machine, as one deployment: started, kept alive, more or fewer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import ctypes
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from sureshot.telemetry.logging import get_logger
@@ -49,6 +50,7 @@ class Supervisor:
         self._command = command
         self._pass_fds = tuple(pass_fds)
         self.children = [Child(role, number) for number, role in enumerate(roles)]
+        self._leaving: dict[int, asyncio.Task[None]] = {}
         self._stopping = False
 
     async def start(self) -> None:
@@ -59,9 +61,11 @@ class Supervisor:
 
     async def roll(self) -> None:
         """Replace every child, one after the other: the new one is ready before the old stops."""
-        for child in self.children:
+        for child in list(self.children):
             if self._stopping:
                 return
+            if not child.wanted or child.keeper is None:
+                continue  # it leaves, or is just starting
             old = child.process
             child.rolling = True
             try:
@@ -70,11 +74,48 @@ class Supervisor:
             except TimeoutError:
                 # The new one does not come up: the old one, if it lives, goes on.
                 log.exception("supervisor.roll_failed", role=child.role)
-                await _end(child.process)
-                child.process = old
+                if child.process is not old:
+                    await _end(child.process)
+                    child.process = old
+            else:
+                log.info("supervisor.rolled", role=child.role, number=child.number)
             finally:
                 child.rolling = False
-            log.info("supervisor.rolled", role=child.role, number=child.number)
+
+    def count(self, role: str) -> int:
+        """Return how many children of *role* there are, those that are still starting too."""
+        return sum(1 for child in self.children if child.role == role)
+
+    async def add(self, role: str) -> None:
+        """Start one more child of *role*; return when it is ready. Raises ``TimeoutError``."""
+        taken = {child.number for child in self.children} | self._leaving.keys()
+        number = next(n for n in range(len(taken) + 1) if n not in taken)
+        child = Child(role, number)
+        self.children.append(child)
+        try:
+            await self._fill(child)
+        except BaseException:
+            self.children.remove(child)
+            await _end(child.process)
+            raise
+        child.keeper = asyncio.get_running_loop().create_task(self._keep(child))
+
+    def remove(self, role: str) -> None:
+        """Have the youngest child of *role* drain and leave; nothing when none can be spared."""
+        for child in reversed(self.children):
+            if child.role == role and child.keeper is not None and not child.rolling:
+                child.wanted = False
+                self.children.remove(child)
+                leaving = asyncio.get_running_loop().create_task(self._leave(child))
+                self._leaving[child.number] = leaving
+                return
+
+    async def _leave(self, child: Child) -> None:
+        try:
+            await _end(child.process)
+        finally:
+            del self._leaving[child.number]
+        log.info("supervisor.removed", role=child.role, number=child.number)
 
     async def stop(self) -> None:
         """Stop the API first, workers last, each with time to drain."""
@@ -83,6 +124,8 @@ class Supervisor:
             child.wanted = False
         for role in STOP_ORDER:
             await asyncio.gather(*(_end(c.process) for c in self.children if c.role == role))
+        # Told once already: a second signal would end them in the middle of it.
+        await asyncio.gather(*self._leaving.values())
         keepers = [child.keeper for child in self.children if child.keeper is not None]
         for keeper in keepers:
             keeper.cancel()
@@ -96,15 +139,11 @@ class Supervisor:
 
     async def _fill(self, child: Child) -> None:
         """Start a process for *child* and wait until it is ready; raises ``TimeoutError``."""
-        reading, writing = os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command(child.role, child.number, writing),
-                pass_fds=(*self._pass_fds, writing),
-                preexec_fn=_die_with_parent,
-            )
-        finally:
-            os.close(writing)
+            process, reading = await self._fork(child)
+        except (OSError, subprocess.SubprocessError) as error:
+            # Short of memory, processes or descriptors: a reason to try again later.
+            raise TimeoutError(f"the {child.role} process cannot be started: {error}") from error
         child.process = process
         try:
             async with asyncio.timeout(READY_WITHIN_S):
@@ -114,6 +153,22 @@ class Supervisor:
         if not ready:
             raise TimeoutError(f"the {child.role} process ended before it was ready")
         log.info("supervisor.ready", role=child.role, number=child.number, pid=process.pid)
+
+    async def _fork(self, child: Child) -> tuple[asyncio.subprocess.Process, int]:
+        """Return the new process, and the descriptor it writes to once it is ready."""
+        reading, writing = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command(child.role, child.number, writing),
+                pass_fds=(*self._pass_fds, writing),
+                preexec_fn=_die_with_parent,
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        return process, reading
 
     async def _keep(self, child: Child) -> None:
         """Restart *child* whenever it dies, with growing pauses while it keeps dying."""
@@ -172,10 +227,14 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-async def supervise(supervisor: Supervisor, ready: Callable[[], None]) -> int:
-    """Run until SIGTERM or SIGINT; SIGHUP rolls. Return the exit code.
+async def supervise(
+    supervisor: Supervisor,
+    ready: Callable[[], None],
+    beside: Callable[[], Coroutine[None, None, None]] | None = None,
+) -> int:
+    """Run until SIGTERM or SIGINT, *beside* too once all is ready; SIGHUP rolls.
 
-    A second signal kills every child at once.
+    Return the exit code. A second signal kills every child at once.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -203,6 +262,10 @@ async def supervise(supervisor: Supervisor, ready: Callable[[], None]) -> int:
         await supervisor.stop()
         return 1
     ready()
+    tasks = [] if beside is None else [loop.create_task(beside())]
     await stop.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     await supervisor.stop()
     return 0

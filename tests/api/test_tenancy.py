@@ -83,6 +83,7 @@ CASES = [
     Case("GET", "/api/v1/tenant", M, "own"),
     Case("GET", f"{A}/queue/depth", X, "all"),
     Case("GET", f"{A}/stats", X, "all"),
+    Case("GET", f"{A}/scaling", X, "all"),
     Case("POST", f"{A}/pause", X, "all"),
     Case("POST", f"{A}/resume", X, "all"),
     Case("GET", f"{A}/dead-letters", X, "own"),

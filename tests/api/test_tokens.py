@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sureshot.api import tokens
 from sureshot.domain.model import Token
 from sureshot.service import Service
 from tests.support.http import Answer, call
@@ -103,6 +104,7 @@ async def test_tokens_outlive_the_process_and_only_their_digest_is_kept(tmp_path
         ({"scopes": ["read"]}, "name"),
         ({"name": "", "scopes": ["read"]}, "name"),
         ({"name": "x" * 257, "scopes": ["read"]}, "name"),
+        ({"name": "a\0b", "scopes": ["read"]}, "name"),
         ({"name": "x", "scopes": []}, "scopes"),
         ({"name": "x", "scopes": ["root"]}, "scopes[0]"),
         ({"name": "x", "scopes": ["read"], "tenant": "nobody"}, "tenant"),
@@ -113,6 +115,22 @@ async def test_a_wrong_token_is_refused(url: str, body: dict[str, Any], field: s
     answer = await call(url, "POST", T, body, token=ADMIN_TOKEN)
     assert problem(answer) == (422, "invalid-fields")
     assert [one["field"] for one in answer.json["errors"]] == [field]
+
+
+async def test_a_tenant_has_so_many_tokens_and_no_more(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "TOKENS_PER_TENANT", 2, raising=False)
+    acme = await tenant(url, "acme")
+    one = await created(url, acme, scopes=["read"])
+    body = {"name": "one too many", "scopes": ["read"]}
+    refused = await call(url, "POST", T, body, token=acme)
+    assert problem(refused) == (503, "overloaded")
+    assert "acme has 2 tokens" in refused.json["detail"]
+    assert int(refused.headers["retry-after"]) >= 1
+    await created(url)
+    assert (await call(url, "DELETE", f"{T}/{one['id']}", token=acme)).status == 204
+    await created(url, acme, scopes=["read"])
 
 
 @pytest.mark.parametrize("name", ["", "A", "a|b", "a b", "-a", "ä", "x" * 64, "a\n"])

@@ -6,9 +6,12 @@ import asyncio
 import signal
 import socket
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sureshot.cli.sink_server import Behaviour, SinkServer
+from sureshot.delivery.batcher import Batcher
+from sureshot.telemetry.state_dump import state_text
 from tests.crash.crash_cycles import Victim
 from tests.support.http import submit, wait_for_status
 
@@ -57,3 +60,51 @@ async def test_a_second_sigterm_ends_a_drain_that_hangs_and_loses_nothing(tmp_pa
     await wait_for_status(victim.url, webhook_id, "delivered")
     await victim.kill(signal.SIGTERM)
     await sink.stop()
+
+
+async def test_sigusr1_writes_what_the_process_is_at_and_it_goes_on(tmp_path: Path) -> None:
+    sink = SinkServer(Behaviour.SLOW, delay_s=1.5)
+    target = f"http://127.0.0.1:{await sink.start()}/"
+    victim = Victim(tmp_path, _free_port())
+    await victim.start()
+    webhook_id = await submit(victim.url, url=target)
+    while not sink.in_flight:
+        await asyncio.sleep(0.01)
+    assert victim._process is not None
+    victim._process.send_signal(signal.SIGUSR1)
+    text = await _state_in(tmp_path)
+    assert "slots taken: 1 of 10000\n" in text
+    assert "sureshot_queue_depth: 0" in text
+    assert "Worker.run (" in text
+    assert "Scheduler.run (" in text
+    assert f"state of process {victim._process.pid}" in (tmp_path / "service.log").read_text()
+    status = await wait_for_status(victim.url, webhook_id, "delivered")
+    assert status["attempts"] == 1
+    assert await victim.kill(signal.SIGTERM) == 0
+    await sink.stop()
+
+
+async def test_a_state_tells_what_gathers_behind_a_batch_that_is_being_written() -> None:
+    go_on = asyncio.Event()
+
+    async def write_slowly(_batch: list[int]) -> None:
+        await go_on.wait()
+
+    batcher = Batcher(write_slowly)
+    batcher.add(1)
+    await asyncio.sleep(0)
+    for number in (2, 3, 4):
+        batcher.add(number)
+    text = state_text({}, asyncio.all_tasks(), datetime(2026, 1, 2, tzinfo=UTC))
+    assert "Batcher: 3 waiting, writing: " in text
+    assert "write_slowly" in text
+    go_on.set()
+    await batcher.drain()
+
+
+async def _state_in(folder: Path) -> str:
+    async with asyncio.timeout(10):
+        while not (found := list(folder.glob("state-*.txt"))):
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
+    return found[0].read_text()

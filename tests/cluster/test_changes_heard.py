@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from pathlib import Path
 from typing import Any
 
-from tests.support.cluster import Member, cluster
-from tests.support.http import call, wait_for_status
+from tests.support.cluster import SECRET_KEY, Member, cluster
+from tests.support.http import admin, call, wait_for_status
 from tests.support.service import ADMIN_TOKEN
 
 T, E, V = "/api/v1/admin/tokens", "/api/v1/endpoints", "/api/v1/events"
@@ -64,3 +65,35 @@ async def test_tokens_tenants_and_subscriptions_are_known_everywhere(tmp_path: P
         ]  # fmt: skip
         await do("DELETE", f"{T}/{token['id']}")
         await soon(there, E, 401, text)
+
+
+async def test_what_cannot_be_read_under_the_old_key_keeps_nobody_from_hearing_the_rest(
+    tmp_path: Path,
+) -> None:
+    """One process has a new key already, the other does not know it yet."""
+    async with cluster(tmp_path, "all", queue_url="memory://") as made:
+        (old,) = made.members
+        new_key = base64.b64encode(b"n" * 32).decode()
+        keys = {"SURESHOT_SECRET_KEY": new_key, "SURESHOT_PREVIOUS_SECRET_KEY": SECRET_KEY}
+        (new,) = await made.add("all", **keys)
+
+        async def token_of(member: Member) -> Any:
+            body = {"name": "ci", "scopes": ["submit", "read"]}
+            return (await call(member.url, "POST", T, body, token=ADMIN_TOKEN)).json
+
+        known = await token_of(old)
+        await soon(new, E, 200, known["token"])
+        unreadable = await token_of(new)
+        await call(new.url, "POST", E, {"name": "unreadable", "url": made.target})
+        await call(new.url, "DELETE", f"{T}/{known['id']}", token=ADMIN_TOKEN)
+        await admin(new.url, "POST", "/api/v1/admin/pause")
+        await soon(old, E, 401, known["token"])
+        assert (await call(old.url, "GET", E, token=unreadable["token"])).status == 401
+        await asyncio.sleep(0.5)
+        submitted = await call(
+            old.url, "POST", "/api/v1/webhooks", {"url": made.target, "payload": 1}
+        )
+        await asyncio.sleep(1.0)
+        assert submitted.status == 202
+        assert made.ledger.received == {}
+        assert (await call(old.url, "GET", "/readyz", token=None)).status == 200

@@ -12,12 +12,8 @@ import pytest
 import pytest_asyncio
 
 from sureshot.store.postgres_pool import SESSION
-from sureshot.store.postgres_schema import (
-    SQL,
-    ensure_partitions,
-    first_key,
-    migrate,
-)
+from sureshot.store.postgres_schema import SQL, ensure_partitions, migrate
+from sureshot.store.rows import first_key
 from tests.support.clock import NOON
 from tests.support.servers import fresh_database
 
@@ -56,6 +52,7 @@ CALLS = {
     "counts": "",
     "latest": "",
     "void_owned": "'{p}'",
+    "failing": f"'{{ep1,ep2}}', {KEY}, {US}",
     "old_finished": f"{KEY}, 100",
     "forget_attempts": f"{KEY}, {KEY + 9}, '{{{KEY}}}'",
     "forget_webhooks": f"{KEY}, {KEY + 9}, '{{{KEY}}}'",

@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import asyncpg
+import msgspec
 import pytest
 
 from sureshot.domain.errors import ConfigurationError
-from sureshot.domain.model import Lease
+from sureshot.domain.model import Lease, Scope, Token
 from sureshot.ports import Added, Beat, Change, ChangeKind
+from sureshot.store import postgres_pool, postgres_schema, postgres_watch
 from sureshot.store.postgres import PostgresStore
 from sureshot.store.sealing import Sealer
-from tests.support.builders import delivered, endpoint, terms, webhook
+from tests.support.builders import closing, delivered, endpoint, terms, webhook
 from tests.support.clock import NOON
 from tests.support.servers import fresh_database
 
@@ -69,6 +71,118 @@ async def test_a_day_is_dropped_with_its_attempts_unless_something_in_it_waits(u
     await store.close()
 
 
+async def _old_day(store: PostgresStore) -> str:
+    """Store a finished webhook of the day before; return its id."""
+    await store.prepare(NOON - DAY)
+    lease = await _lease(store, created_at=NOON - DAY)
+    await store.record([delivered(lease)])
+    return lease.webhook_id
+
+
+async def test_dropping_a_day_and_writing_never_wait_for_each_other(url: str) -> None:
+    """Both need the table and its partition: in two orders that would be a deadlock."""
+    store = await _opened(url, "p_1")
+    await _old_day(store)
+    writer = await asyncpg.connect(url)
+    async with writer.transaction():
+        await writer.execute("LOCK TABLE ONLY webhooks IN ROW EXCLUSIVE MODE")
+        dropping = asyncio.create_task(store.forget_before(NOON, 100))
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(0.8):
+            # Whatever their rows are, both lock every partition.
+            await writer.execute("UPDATE webhooks SET attempts = attempts WHERE tail = -1")
+            await writer.execute("DELETE FROM attempts WHERE number = -1")
+    assert await dropping == 1
+    assert "webhooks_20300130" not in await _partitions(url)
+    await writer.close()
+    await store.close()
+
+
+async def test_a_day_whose_tables_are_busy_is_dropped_another_time_and_whole(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_schema, "BRIEF_TRIES", 3)
+    store = await _opened(url, "p_1")
+    old = await _old_day(store)
+    reader = await asyncpg.connect(url)
+    async with reader.transaction():
+        await reader.fetch("SELECT key FROM webhooks LIMIT 1")
+        dropping = asyncio.create_task(store.forget_before(NOON, 100))
+        while not dropping.done():
+            async with asyncio.timeout(0.6):
+                await store.record([delivered(await _lease(store))])
+        assert await dropping == 0
+        assert await store.get("default", old) is not None
+    assert await store.forget_before(NOON, 100) == 1
+    assert await store.get("default", old) is None
+    await reader.close()
+    await store.close()
+
+
+async def test_a_migration_may_take_longer_than_any_other_statement(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_pool, "COMMAND_TIMEOUT_S", 0.4)
+    other = await asyncpg.connect(url)
+    await other.execute("SELECT pg_advisory_lock($1)", postgres_schema.MIGRATION_LOCK)
+    opening = asyncio.create_task(_opened(url, "p_1"))
+    await asyncio.sleep(1.0)
+    assert not opening.done()
+    await other.close()
+    await (await opening).close()
+
+
+async def test_a_migration_that_cannot_be_done_is_refused_with_a_sentence(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_schema, "MIGRATION_LOCK_S", 0.2)
+    other = await asyncpg.connect(url)
+    await other.execute("SELECT pg_advisory_lock($1)", postgres_schema.MIGRATION_LOCK)
+    store = PostgresStore(url, SEALER)
+    with pytest.raises(ConfigurationError, match=r"cannot be migrated: .*lock timeout"):
+        await store.open(NOON, "p_1")
+    await store.close()
+    await other.close()
+
+
+async def test_a_database_without_a_connection_to_listen_on_is_refused_with_a_sentence(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_database: object) -> None:
+        raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
+
+    monkeypatch.setattr(postgres_watch, "START_PATIENCE_S", 0.3)
+    monkeypatch.setattr(postgres_pool.Database, "listen_connection", refuse)
+    store = PostgresStore(url, SEALER)
+    with pytest.raises(ConfigurationError, match=r"to listen on .*too many clients"):
+        await store.open(NOON, "p_1")
+    await store.close()
+
+
+async def test_encrypting_anew_brings_back_nothing_that_is_deleted_meanwhile(url: str) -> None:
+    store = await _opened(url, "p_1")
+    made = endpoint()
+    await store.put_endpoint(made)
+    token = Token("tok_1", b"d" * 32, "default", frozenset({Scope.READ}), "ci", NOON)
+    await store.put_token(token)
+    renamed = msgspec.structs.replace(made, name="renamed")
+    other = await asyncpg.connect(url)
+    async with other.transaction():
+        # Read by now, and locked: it is replaced only once this has happened.
+        await other.execute("DELETE FROM documents WHERE id = $1", token.id)
+        await other.execute(
+            "UPDATE documents SET document = $1 WHERE id = $2",
+            SEALER.seal_document(renamed), made.id,
+        )  # fmt: skip
+        running = asyncio.create_task(store.reencrypt())
+        await asyncio.sleep(0.3)
+    assert await running == 1
+    assert await store.tokens() == []
+    assert await store.endpoints() == [renamed]
+    await other.close()
+    await store.close()
+
+
 async def test_processes_that_start_together_migrate_once(url: str) -> None:
     stores = await asyncio.gather(*(_opened(url, f"p_{n}") for n in range(5)))
     census = await stores[0].beat(IDLE)
@@ -105,11 +219,11 @@ async def test_others_hear_of_a_change_within_milliseconds_and_oneself_does_not(
     assert (change.kind, change.subject) == (ChangeKind.ENDPOINT, made.id)
     await one.add([(webhook(), False)], terms())
     assert (await asyncio.wait_for(heard.get(), 2)).kind is ChangeKind.DUE
-    await one.close_lane("lane", None, "disabled")
+    await one.change_lanes(closing("lane", None, "disabled"))
     change = await asyncio.wait_for(heard.get(), 2)
     assert change.closed is not None
     assert (change.subject, change.closed.reason) == ("lane", "disabled")
-    assert own == []
+    assert [change for change in own if change.origin == "p_1"] == []
     await one.close()
     await two.close()
 

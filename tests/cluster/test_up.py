@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster import Cluster, Member, cluster
+from tests.support.cluster import Cluster, Member, cluster, free_port
+from tests.support.http import call
 
 WITHIN_S = 60.0
 
@@ -85,6 +86,19 @@ async def test_a_rolling_restart_under_load_fails_no_submission(
         assert ledger.lost == set()
         assert await deployed.recorded() == ledger.accepted
         assert ledger.duplicates <= len(ledger.accepted) * 0.01
+
+
+async def test_a_rolling_restart_keeps_the_ports_of_the_metrics(tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"queue_url": "memory://", "metrics_port": str(port)}
+    async with up(tmp_path, "--replicas", "1", **settings) as (_deployed, member):
+        before = member.children()
+        member.send(signal.SIGHUP)
+        await _until(lambda: member.log_lines("supervisor.rolled") == 1)
+        assert not set(before) & set(member.children())
+        url = f"http://127.0.0.1:{port}"
+        assert (await call(url, "GET", "/readyz", token=None)).status == 200
+        assert member.log_lines("supervisor.roll_failed") == 0
 
 
 async def test_a_child_that_is_killed_comes_back_and_a_stop_leaves_nobody(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from sureshot.domain.model import ErrorKind, Lease, NewWebhook, Outcome, Webhook
 from sureshot.ports import Added, KeyConflict, Store, Twin
 from tests.contract.conftest import Reopen
 from tests.support.builders import (
+    closing,
     delivered,
     failed,
     keyed,
@@ -202,29 +203,29 @@ async def test_a_lease_that_ran_out_is_found_again_and_the_old_one_is_stale(stor
 
 async def test_a_closed_lane_is_passed_over_until_it_opens(store: Store) -> None:
     await store.add([(webhook(lane="shut"), False), (webhook(lane="open"), False)], terms())
-    await store.close_lane("shut", LATER, "breaker_open")
+    await store.change_lanes(closing("shut", LATER, "breaker_open"))
     found = await store.lease_due(10, 10, NOON, terms())
     assert [lease.lane for lease in found.leases] == ["open"]
     assert found.next_due_at == LATER
-    await store.open_lane("shut")
+    await store.change_lanes({"shut": None})
     assert [lease.lane for lease in await _due(store)] == ["shut"]
 
 
 async def test_a_half_open_lane_gives_one_probe_at_a_time(reopen: Reopen) -> None:
     store = await reopen()
     await store.add([(webhook(lane="shut"), False) for _ in range(5)], terms())
-    await store.close_lane("shut", LATER, "breaker_open")
+    await store.change_lanes(closing("shut", LATER, "breaker_open"))
     store = await reopen()
     assert len(await _due(store, LATER)) == 1
     assert await _due(store, LATER) == []
-    await store.open_lane("shut")
+    await store.change_lanes({"shut": None})
     assert len(await _due(store, LATER)) == 4
 
 
 async def test_a_lane_closed_for_good_stays_closed_over_a_restart(reopen: Reopen) -> None:
     store = await reopen()
     await store.add([(webhook(lane="shut"), False)], terms())
-    await store.close_lane("shut", None, "disabled")
+    await store.change_lanes(closing("shut", None, "disabled"))
     store = await reopen()
     found = await store.lease_due(10, 10, NOON + timedelta(days=900), terms())
     assert (found.leases, found.next_due_at) == ([], None)
@@ -244,7 +245,7 @@ async def test_a_closed_lanes_backlog_costs_the_others_nothing(store: Store) -> 
     alone_s = min([await cost_s() for _ in range(3)])
     for _ in range(20):
         await store.add([(webhook(lane="huge"), False) for _ in range(5000)], terms())
-    await store.close_lane("huge", None, "disabled")
+    await store.change_lanes(closing("huge", None, "disabled"))
     beside_s = min([await cost_s() for _ in range(3)])
     assert beside_s < 3 * alone_s
 

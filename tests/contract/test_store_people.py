@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
-from sureshot.domain.model import Scope, Secret, Tenant, Token, WebhookState
+from sureshot.domain.model import Endpoint, Scope, Secret, Tenant, Token, WebhookState
 from sureshot.ports import Added, Store, WebhookFilter
 from tests.contract.conftest import Reopen
-from tests.support.builders import delivered, endpoint, failed, retrying, terms, webhook
+from tests.support.builders import (
+    closing,
+    delivered,
+    endpoint,
+    failed,
+    retrying,
+    terms,
+    webhook,
+)
 from tests.support.clock import NOON
 
 LATER = NOON + timedelta(minutes=1)
@@ -179,7 +189,7 @@ async def test_deleting_an_endpoint_cancels_what_waits_for_it(store: Store) -> N
     waiting = webhook(endpoint_id=one.id, url=None, lane=one.id)
     other = webhook(endpoint_id=two.id, url=None, lane=two.id)
     await store.add([(waiting, False), (other, False)], terms())
-    await store.close_lane(one.id, None, "disabled")
+    await store.change_lanes(closing(one.id, None, "disabled"))
     await store.delete_endpoint(one.id)
     gone = await store.get("default", waiting.id)
     assert gone is not None
@@ -188,6 +198,80 @@ async def test_deleting_an_endpoint_cancels_what_waits_for_it(store: Store) -> N
     assert await store.closed_lanes() == []
     found = await store.lease_due(10, 10, NOON, terms())
     assert [lease.webhook_id for lease in found.leases] == [other.id]
+
+
+async def _closed(store: Store) -> dict[str, str]:
+    return {one.lane: one.reason for one in await store.closed_lanes()}
+
+
+async def test_an_endpoints_lane_is_closed_and_opened_with_it(reopen: Reopen) -> None:
+    store = await reopen()
+    one, other = endpoint(disabled_reason="manual"), endpoint()
+    await store.put_endpoint(one)
+    await store.put_endpoint(other)
+    await store.change_lanes(closing(other.id, LATER, "breaker_open"))
+    assert await _closed(store) == {one.id: "disabled", other.id: "breaker_open"}
+    for late in (closing(one.id, LATER, "breaker_open"), {one.id: None}):
+        await store.change_lanes(late)
+        assert (await _closed(store))[one.id] == "disabled"
+    store = await reopen()
+    for changed in (one, other):
+        enabled = msgspec.structs.replace(changed, disabled_reason=None)
+        assert await store.update_endpoint(changed.id, lambda _found: enabled) == enabled  # noqa: B023
+    assert await _closed(store) == {other.id: "breaker_open"}, "only what is disabled is enabled"
+
+
+async def test_an_endpoint_is_changed_as_it_is_and_never_made_by_that(store: Store) -> None:
+    made = endpoint(name="old")
+    await store.put_endpoint(made)
+
+    def add(found: Endpoint) -> Endpoint:
+        return msgspec.structs.replace(found, name=found.name + "+")
+
+    await asyncio.gather(*(store.update_endpoint(made.id, add) for _ in range(5)))
+    assert (await store.endpoints())[0].name == "old+++++"
+    await store.delete_endpoint(made.id)
+    assert await store.update_endpoint(made.id, add) is None
+    assert await store.endpoints() == []
+
+
+async def test_a_lane_written_without_its_endpoint_is_put_right(store: Store) -> None:
+    made = endpoint(disabled_reason="gone")
+    await store.put_endpoint(made)
+    await store.put_endpoint(msgspec.structs.replace(made, disabled_reason=None))
+    await store.change_lanes(closing(made.id, LATER, "breaker_open"))
+    await store.put_endpoint(made)
+    assert await store.update_endpoint(made.id, lambda found: found) == made
+    assert await _closed(store) == {made.id: "disabled"}
+
+
+async def test_closings_that_ended_a_day_ago_are_forgotten(reopen: Reopen) -> None:
+    store = await reopen()
+    await store.change_lanes(
+        closing("old", NOON, "breaker_open")
+        | closing("young", LATER, "breaker_open")
+        | closing("for good", None, "disabled")
+    )
+    await store.prepare(NOON + timedelta(days=1))
+    assert await _closed(store) == {"young": "breaker_open", "for good": "disabled"}
+    store = await reopen()
+    assert await _closed(store) == {"young": "breaker_open", "for good": "disabled"}
+
+
+async def test_deleting_an_endpoint_again_cancels_what_came_in_since(store: Store) -> None:
+    made = endpoint()
+    await store.put_endpoint(made)
+    await store.delete_endpoint(made.id)
+    late = [webhook(endpoint_id=made.id, url=None, lane=made.id) for _ in range(2)]
+    (_free, leased) = await store.add([(late[0], False), (late[1], True)], terms())
+    assert isinstance(leased, Added)
+    assert leased.lease is not None
+    await store.delete_endpoint(made.id)
+    for one in late:
+        found = await store.get("default", one.id)
+        assert found is not None
+        assert found.state is WebhookState.CANCELLED
+    assert await store.record([failed(leased.lease)]) == [False]
 
 
 async def test_old_finished_webhooks_are_forgotten_and_nothing_else(store: Store) -> None:

@@ -25,7 +25,7 @@ from sureshot.domain.model import (
     Secret,
     WebhookState,
 )
-from sureshot.ports import LeaseTerms
+from sureshot.ports import ClosedLane, LeaseTerms
 from tests.support.clock import NOON
 
 _sources: dict[datetime, IdSource] = {}
@@ -63,6 +63,11 @@ def keyed(key: str, fingerprint: bytes = b"same", **changes: Any) -> NewWebhook:
 def terms(owner: str = "p_1", *, now: datetime = NOON, lasts_s: float = 60.0) -> LeaseTerms:
     """Return lease terms."""
     return LeaseTerms(owner, now + timedelta(seconds=lasts_s))
+
+
+def closing(lane: str, until: datetime | None, reason: str) -> dict[str, ClosedLane | None]:
+    """Return what closes one lane."""
+    return {lane: ClosedLane(lane, until, reason)}
 
 
 def lease(**changes: Any) -> Lease:

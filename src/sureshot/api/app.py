@@ -20,6 +20,7 @@ from sureshot.api.openapi import openapi_document
 from sureshot.api.problems import CONTENT_TYPE, METHOD_NOT_ALLOWED, plain_problem, problem_for
 from sureshot.api.requests import Request, Response
 from sureshot.api.routes import ROUTES
+from sureshot.api.scaling import ScalingResource
 from sureshot.api.tokens import Tenants, Tokens
 from sureshot.api.webhooks import OneWebhook, Webhooks
 from sureshot.domain.errors import NotFound, SureshotError
@@ -41,6 +42,7 @@ def create_app(context: ApiContext) -> App:
         "dead_letters": DeadLetters(context),
         "tenant": TenantResource(context),
         "admin": Admin(context),
+        "scaling": ScalingResource(context),
         "tokens": Tokens(context),
         "tenants": Tenants(context),
         "audit": Audit(context),

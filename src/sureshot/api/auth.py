@@ -71,6 +71,10 @@ class AccessList:
         """Return every token, oldest first, those of the settings before all."""
         return [*self._given.values(), *(self._stored[key] for key in sorted(self._stored))]
 
+    def count(self, tenant: str) -> int:
+        """Return how many tokens of the tenant are stored."""
+        return sum(1 for token in self._stored.values() if token.tenant == tenant)
+
     def token(self, token_id: str) -> Token | None:
         """Return the token of that id, whoever's it is."""
         return self._given.get(token_id) or self._stored.get(token_id)

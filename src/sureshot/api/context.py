@@ -11,6 +11,7 @@ from sureshot.config import Settings
 from sureshot.delivery.directory import Directory
 from sureshot.delivery.engine import Engine
 from sureshot.delivery.intake import Intake
+from sureshot.delivery.scaling import Scaling
 from sureshot.domain.address import AddressPolicy
 from sureshot.domain.ids import IdSource
 from sureshot.ports import Clock, Queue, Store
@@ -32,3 +33,4 @@ class ApiContext(msgspec.Struct, frozen=True):
     access: AccessList
     metrics: Metrics
     policy: AddressPolicy
+    scaling: Scaling

@@ -17,6 +17,7 @@ from sureshot.api.requests import (
     answer,
     caller,
     check_parameters,
+    filter_text,
     read_body,
     unknown,
 )
@@ -92,8 +93,8 @@ class DeadLetters:
         check_parameters(request, frozenset(names if streamed else names | {"limit", "cursor"}))
         which = WebhookFilter(
             WebhookState.FAILED,
-            request.get_param("endpointId"),
-            request.get_param("eventType"),
+            filter_text(request, "endpointId"),
+            filter_text(request, "eventType"),
             instant(request, "since"),
             instant(request, "until"),
         )

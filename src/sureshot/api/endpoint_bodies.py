@@ -6,7 +6,14 @@ from typing import Any
 
 import msgspec
 
-from sureshot.api.submission import checked_url, event_type_errors, header_errors, instant_text
+from sureshot.api.submission import (
+    checked_url,
+    event_type_errors,
+    header_errors,
+    instant_text,
+    name_errors,
+    nul_errors,
+)
 from sureshot.domain.errors import FieldError, InvalidFields
 from sureshot.domain.model import Algorithm, Endpoint
 from sureshot.domain.secret_key import decode_secret, private_key
@@ -116,12 +123,14 @@ def checked_fields(
     wrong: list[FieldError] = []
     if "url" in given:
         checked_url(given["url"], denied)
-    if "name" in given and not 1 <= len(given["name"]) <= 256:
-        wrong.append(FieldError("name", "must have 1 to 256 characters"))
+    if "name" in given:
+        wrong += name_errors(given["name"])
     for index, event_type in enumerate(given.get("event_types") or ()):
         pattern = event_type.removesuffix(".*") if event_type != "*" else "any"
         wrong += event_type_errors(pattern, f"eventTypes[{index}]")
     wrong += header_errors(tuple((given.get("headers") or {}).items()))
+    for key, value in (given.get("metadata") or {}).items():
+        wrong += nul_errors(key + value, "metadata")
     wrong += _number_errors(given, longest_timeout_s)
     if wrong:
         raise InvalidFields(*wrong)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -76,7 +76,7 @@ class Endpoints:
             **fields,
         )
         await write_down(context, token, Action.ENDPOINT_CREATE, endpoint.id)
-        await context.directory.save(endpoint)
+        await context.directory.create(endpoint)
         answer(response, endpoint_view(endpoint, **_shown_once(secret, body.algorithm)))
 
     async def on_get(self, request: Request, response: Response) -> None:
@@ -104,7 +104,11 @@ class OneEndpoint:
         body = decode_json(await read_body(request, MAX_ENDPOINT_BYTES), _patch_decoder)
         fields = checked_fields(body, context.policy.denied, context.settings.lease_s - 10)
         await write_down(context, token, Action.ENDPOINT_UPDATE, endpoint.id)
-        await self._save(response, endpoint, **fields)
+        now = context.clock.now()
+        changed = await context.directory.change(
+            endpoint.id, lambda found: msgspec.structs.replace(found, updated_at=now, **fields)
+        )
+        answer(response, endpoint_view(_still_there(changed)))
 
     async def on_delete(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Delete it; what waits for it is cancelled."""
@@ -117,14 +121,16 @@ class OneEndpoint:
         """Enable it; its backlog is delivered."""
         token, endpoint = self._find(request, endpoint_id, Scope.MANAGE)
         await write_down(self._context, token, Action.ENDPOINT_ENABLE, endpoint.id)
-        await self._save(response, endpoint, disabled_reason=None)
+        enabled = await self._context.directory.enable(endpoint.id)
         self._context.engine.wake()
+        answer(response, endpoint_view(_still_there(enabled)))
 
     async def on_post_disable(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Disable it; its backlog is held."""
         token, endpoint = self._find(request, endpoint_id, Scope.MANAGE)
         await write_down(self._context, token, Action.ENDPOINT_DISABLE, endpoint.id)
-        await self._save(response, endpoint, disabled_reason=endpoint.disabled_reason or "manual")
+        disabled = await self._context.directory.disable(endpoint.id, "manual")
+        answer(response, endpoint_view(_still_there(disabled)))
 
     async def on_post_rotate(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Make a new secret the current one; the old ones sign on during the overlap."""
@@ -134,18 +140,13 @@ class OneEndpoint:
         secret = body.secret_key or _new_secret(context, endpoint.algorithm)
         check_secret(secret, endpoint.algorithm)
         await write_down(context, token, Action.ENDPOINT_ROTATE_SECRET, endpoint.id)
-        endpoint = self._now(endpoint)
         now = context.clock.now()
         until = now + timedelta(seconds=context.settings.rotation_overlap_s)
-        old = [
-            Secret(one.key, one.expires_at or until)
-            for one in endpoint.secrets
-            if one.expires_at is None or one.expires_at > now
-        ]
-        secrets = (Secret(secret), *old[:MAX_OLD_SECRETS])
-        changed = msgspec.structs.replace(endpoint, secrets=secrets, updated_at=now)
-        await context.directory.save(changed)
-        answer(response, endpoint_view(changed, **_shown_once(secret, endpoint.algorithm)))
+        changed = await context.directory.change(
+            endpoint.id, lambda found: _rotated(found, secret, now, until)
+        )
+        shown = _shown_once(secret, endpoint.algorithm)
+        answer(response, endpoint_view(_still_there(changed), **shown))
 
     async def on_post_test(self, request: Request, response: Response, endpoint_id: str) -> None:
         """Send it a test webhook."""
@@ -177,18 +178,23 @@ class OneEndpoint:
             raise unknown("endpoint")
         return token, endpoint
 
-    def _now(self, endpoint: Endpoint) -> Endpoint:
-        """Return it as it is by now: others may have changed or deleted it meanwhile."""
-        found = self._context.directory.endpoint(endpoint.id)
-        if found is None:
-            raise unknown("endpoint")
-        return found
 
-    async def _save(self, response: Response, endpoint: Endpoint, **changes: object) -> None:
-        now = self._context.clock.now()
-        changed = msgspec.structs.replace(self._now(endpoint), updated_at=now, **changes)
-        await self._context.directory.save(changed)
-        answer(response, endpoint_view(changed))
+def _still_there(endpoint: Endpoint | None) -> Endpoint:
+    """Return it, unless somebody deleted it meanwhile."""
+    if endpoint is None:
+        raise unknown("endpoint")
+    return endpoint
+
+
+def _rotated(endpoint: Endpoint, secret: str, now: datetime, until: datetime) -> Endpoint:
+    """Return it with a new secret; those that sign now do so until then."""
+    old = [
+        Secret(one.key, one.expires_at or until)
+        for one in endpoint.secrets
+        if one.expires_at is None or one.expires_at > now
+    ]
+    secrets = (Secret(secret), *old[:MAX_OLD_SECRETS])
+    return msgspec.structs.replace(endpoint, secrets=secrets, updated_at=now)
 
 
 def _new_secret(context: ApiContext, algorithm: Algorithm) -> str:

@@ -49,7 +49,7 @@ def explain(
 ) -> Explanation:
     """Return the explanation; *schedule_s* is the retry schedule that applies."""
     waiting = webhook.state in {WebhookState.QUEUED, WebhookState.RETRYING}
-    sentences = [_state(webhook)]
+    sentences = [_state(webhook, deleted=endpoint is None and webhook.endpoint_id is not None)]
     if webhook.last_attempt is not None and webhook.state is not WebhookState.DELIVERED:
         sentences.append(_last_attempt(webhook.last_attempt))
     if waiting:
@@ -67,16 +67,19 @@ def explain(
     return Explanation(webhook.id, webhook.state.value, " ".join(sentences), next_at, view)
 
 
-def _state(webhook: Webhook) -> str:
+def _state(webhook: Webhook, *, deleted: bool) -> str:
+    over, after_all = "retry it to start over", "retry it to send it after all"
+    if deleted:
+        over = after_all = "its endpoint is deleted"
     attempts = f"{webhook.attempts} attempt{'' if webhook.attempts == 1 else 's'}"
     match webhook.state:
         case WebhookState.DELIVERED:
             at = instant_text(webhook.delivered_at or webhook.created_at)
             return f"It was delivered at {at}, with {attempts}."
         case WebhookState.FAILED:
-            return f"It failed for good after {attempts}; retry it to start over."
+            return f"It failed for good after {attempts}; {over}."
         case WebhookState.CANCELLED:
-            return f"It was cancelled after {attempts}; retry it to send it after all."
+            return f"It was cancelled after {attempts}; {after_all}."
         case WebhookState.RETRYING:
             return f"It is not delivered yet, after {attempts}."
         case _:

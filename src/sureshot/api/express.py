@@ -40,6 +40,7 @@ class Front(msgspec.Struct, frozen=True):
     metrics: Metrics
     max_body_bytes: int
     enabled: bool
+    most_connections: int = 1_000_000
     request_timeout_s: float = 30.0
 
 
@@ -68,6 +69,12 @@ class ExpressProtocol(HttpToolsProtocol):
         self.ending = False
         self.receiving_since: float | None = None
         self.idle_since: float | None = self.loop.time()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, unless there are as many as the descriptors allow."""
+        super().connection_made(transport)
+        if len(self.connections) > self._front.most_connections:
+            transport.abort()
 
     # -- the parser's callbacks ---------------------------------------------
 

@@ -8,7 +8,7 @@ import falcon.asgi
 import msgspec
 
 from sureshot.api.auth import AccessList, require
-from sureshot.api.submission import decode_json
+from sureshot.api.submission import decode_json, nul_errors
 from sureshot.domain.errors import (
     BodyTooLarge,
     FieldError,
@@ -66,6 +66,15 @@ def answer(response: Response, value: Any, status: int = 200) -> None:
     response.status = status
     response.content_type = "application/json"
     response.data = msgspec.json.encode(value)
+
+
+def filter_text(request: Request, name: str) -> str | None:
+    """Return a text of the query string, or None; raises ``InvalidFields``."""
+    text = request.get_param(name)
+    wrong = [] if text is None else nul_errors(text, name)
+    if wrong:
+        raise InvalidFields(*wrong)
+    return text
 
 
 def flag(request: Request, name: str) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 
 from sureshot.api import admin, audit, dead_letters, endpoint_bodies, events, tokens, webhook_views
 from sureshot.api.explain import Explanation
+from sureshot.api.scaling import ScalingView
 from sureshot.api.submission import SubmissionBody
 
 
@@ -156,6 +157,10 @@ ROUTES: tuple[Route, ...] = (
     )),
     Route(f"{_A}/stats", "admin", "stats", (
         Call("GET", "Totals since the start", "admin", 200, None, admin.Stats),
+    )),
+    Route(f"{_A}/scaling", "scaling", None, (
+        Call("GET", "How many replicas of each role are wanted, and why", "admin", 200, None,
+             ScalingView),
     )),
     Route(f"{_A}/pause", "admin", "pause", (
         Call("POST", "Stop sending; submissions are stored", "admin", 200, None, admin.Paused),

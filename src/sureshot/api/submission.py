@@ -196,6 +196,20 @@ def event_type_errors(event_type: str, field: str) -> list[FieldError]:
     return [FieldError(field, "must be dotted names of letters, digits and _: invoice.paid")]
 
 
+def nul_errors(text: str, field: str) -> list[FieldError]:
+    """Return what is wrong with a free text: no database keeps the character NUL."""
+    if "\0" not in text:
+        return []
+    return [FieldError(field, "must not contain the character NUL (U+0000)")]
+
+
+def name_errors(name: str) -> list[FieldError]:
+    """Return what is wrong with the name of an endpoint or a token."""
+    if not 1 <= len(name) <= 256:
+        return [FieldError("name", "must have 1 to 256 characters")]
+    return nul_errors(name, "name")
+
+
 def _due_at(asked: datetime, now: datetime) -> datetime:
     if asked.tzinfo is None:
         raise InvalidFields(

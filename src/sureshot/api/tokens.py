@@ -19,17 +19,20 @@ from sureshot.api.requests import (
     read_body,
     unknown,
 )
-from sureshot.api.submission import decode_json, instant_text
+from sureshot.api.submission import decode_json, instant_text, name_errors
 from sureshot.domain.errors import (
     AlreadyExists,
     FieldError,
     Forbidden,
     InvalidFields,
+    Overloaded,
 )
 from sureshot.domain.model import Action, Scope, Secret, Tenant, Token
 from sureshot.domain.secret_key import generate_secret
 
 MAX_BYTES = 64 * 1024
+TOKENS_PER_TENANT = 10_000
+"""Every process keeps all tokens in memory and reads them anew when one changes."""
 _TENANT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 
 
@@ -112,14 +115,13 @@ class Tokens:
         context = self._context
         mine = caller(request, context.access, Scope.ADMIN)
         body: TokenBody = decode_json(await read_body(request, MAX_BYTES), _token_decoder)
-        wrong = []
-        if not 1 <= len(body.name) <= 256:
-            wrong.append(FieldError("name", "must have 1 to 256 characters"))
+        wrong = name_errors(body.name)
         if not body.scopes:
             wrong.append(FieldError("scopes", "must name at least one scope"))
         if wrong:
             raise InvalidFields(*wrong)
         tenant = await self._tenant_for(mine, body.tenant)
+        self._check_room(tenant)
         text = new_token_text(context.random_bytes)
         now = context.clock.now()
         token = Token(
@@ -158,6 +160,16 @@ class Tokens:
     async def _keep(self, token: Token) -> None:
         await self._context.store.put_token(token)
         self._context.access.put(token)
+
+    def _check_room(self, tenant: str) -> None:
+        count = self._context.access.count(tenant)
+        if count >= TOKENS_PER_TENANT:
+            raise Overloaded(
+                f"the tenant {tenant} has {count} tokens, as many as one may have: revoke some "
+                "that are not used any more (GET /api/v1/admin/tokens lists them)",
+                reason="token_limit",
+                retry_after_s=60,
+            )
 
     async def _tenant_for(self, mine: Token, wanted: str | None) -> str:
         if wanted is None or wanted == mine.tenant:

@@ -14,6 +14,7 @@ from sureshot.api.requests import (
     answer,
     caller,
     check_parameters,
+    filter_text,
     flag,
     read_body,
     unknown,
@@ -123,8 +124,8 @@ class Webhooks:
         check_parameters(request, frozenset(names))
         which = WebhookFilter(
             _state(request.get_param("status")),
-            request.get_param("endpointId"),
-            request.get_param("eventType"),
+            filter_text(request, "endpointId"),
+            filter_text(request, "eventType"),
             instant(request, "since"),
             instant(request, "until"),
         )

@@ -74,7 +74,9 @@ endpoints.register(app)
 recover.register(app)
 settings.register(app)
 tokens.register(settings.tokens)
-app.add_typer(laboratory.app, name="lab")
+app.add_typer(
+    laboratory.app, name="lab", short_help="Measure what the service can do on this machine."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

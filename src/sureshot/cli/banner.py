@@ -11,7 +11,7 @@ from sureshot.cli.output import print_line
 from sureshot.config_sources import LoadedSettings
 
 if TYPE_CHECKING:
-    from sureshot.service import Started
+    from sureshot.process import Started
 
 SINK_URL = "http://127.0.0.1:9099/"
 _SINK_ADDRESS = ipaddress.ip_address("127.0.0.1")

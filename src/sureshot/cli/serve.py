@@ -56,9 +56,9 @@ def serve(
     """
     flags = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     loaded = _with_log_format(loaded_settings(dict(flags)))
-    from sureshot import service  # noqa: PLC0415 - loads everything
+    from sureshot import process  # noqa: PLC0415 - loads everything
 
-    def announce(started: service.Started) -> None:
+    def announce(started: process.Started) -> None:
         if ready_fd is not None:
             os.write(ready_fd, b"1")
             os.close(ready_fd)
@@ -67,7 +67,8 @@ def serve(
         else:
             print_line(f"Sureshot {role.value} is ready; health and metrics on {started.url}")
 
-    raise typer.Exit(service.serve(loaded, announce, role.value, listen_fd))
+    supervised = ready_fd is not None
+    raise typer.Exit(process.serve(loaded, announce, role.value, listen_fd, supervised=supervised))
 
 
 def _with_log_format(loaded: LoadedSettings) -> LoadedSettings:

@@ -137,10 +137,10 @@ def _masked(token: str) -> str:
 def reencrypt(as_json: Json = False) -> None:
     """Encrypt every stored secret with the present SURESHOT_SECRET_KEY.
 
-    To replace the key: give every process the new one as SURESHOT_SECRET_KEY and
-    the old one as SURESHOT_PREVIOUS_SECRET_KEY and restart them (both are read
-    then); run this; take the old one away. With SQLite the service must be
-    stopped meanwhile.
+    To replace the key: give every process the new one as
+    SURESHOT_PREVIOUS_SECRET_KEY beside the old one and restart them (both are
+    read then); swap the two and restart them; run this; take the old one away.
+    With SQLite the service must be stopped meanwhile.
     """
     settings = loaded_settings().settings
     from sureshot.adapters import reencrypt as encrypt_anew  # noqa: PLC0415 - loads the stores

@@ -51,6 +51,12 @@ class Batcher(Generic[T]):
         finally:
             self._task = None
 
+    def abandon(self) -> None:
+        """Drop what is gathered and end the flush under way: nobody waits for it any more."""
+        self._gathered = []
+        if self._task is not None:
+            self._task.cancel()
+
     async def drain(self) -> None:
         """Wait until everything gathered so far, and since, is flushed."""
         while self._task is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import msgspec
 
@@ -29,10 +29,10 @@ class Directory:
         store: Store,
         clock: Clock,
         defaults: Defaults,
-        enable_lane: Callable[[str], Awaitable[None]],
-        disable_lane: Callable[[str], Awaitable[None]],
+        enable_lane: Callable[[str], None],
+        disable_lane: Callable[[str], None],
     ) -> None:
-        """Take the callbacks that open and close the lane of an endpoint that changed."""
+        """*enable_lane* and *disable_lane* are told of an endpoint; the store knows already."""
         self._store = store
         self._clock = clock
         self._defaults = defaults
@@ -56,7 +56,15 @@ class Directory:
 
     async def reload_endpoint(self, endpoint_id: str) -> None:
         """Read one endpoint anew: another process changed it."""
-        endpoint = await self._store.endpoint(endpoint_id)
+        self._note(endpoint_id, await self._store.endpoint(endpoint_id))
+
+    async def exists(self, endpoint_id: str) -> bool:
+        """Whether there is such an endpoint; one that is unknown here is looked up."""
+        if endpoint_id not in self._endpoints:
+            await self.reload_endpoint(endpoint_id)
+        return endpoint_id in self._endpoints
+
+    def _note(self, endpoint_id: str, endpoint: Endpoint | None) -> None:
         if endpoint is None:
             self._endpoints.pop(endpoint_id, None)
             self.subscriptions.remove(endpoint_id)
@@ -105,32 +113,62 @@ class Directory:
         except KeyError as error:
             raise NotFound(f"there is no tenant {tenant_id}") from error
 
-    async def save(self, endpoint: Endpoint) -> None:
-        """Create or replace *endpoint*, in the store first; opens or closes its lane."""
-        before = self._endpoints.get(endpoint.id)
+    async def create(self, endpoint: Endpoint) -> None:
+        """Add a new endpoint, in the store first."""
         await self._store.put_endpoint(endpoint)
-        self._endpoints[endpoint.id] = endpoint
-        self.subscriptions.put(endpoint)
-        self._forget()
-        if before is not None and before.enabled != endpoint.enabled:
-            change = self._enable_lane if endpoint.enabled else self._disable_lane
-            await change(endpoint.id)
+        self._note(endpoint.id, endpoint)
+
+    async def change(
+        self, endpoint_id: str, change: Callable[[Endpoint], Endpoint]
+    ) -> Endpoint | None:
+        """Change an endpoint as it is in the store now; None if it is deleted."""
+        changed = await self._store.update_endpoint(endpoint_id, change)
+        self._note(endpoint_id, changed)
+        if changed is not None and not changed.enabled:
+            self._disable_lane(endpoint_id)
+        return changed
+
+    async def enable(self, endpoint_id: str) -> Endpoint | None:
+        """Enable an endpoint and open its lane, whatever closed it; None if it is deleted."""
+        now = self._clock.now()
+        enabled = await self.change(
+            endpoint_id,
+            lambda found: msgspec.structs.replace(found, disabled_reason=None, updated_at=now),
+        )
+        if enabled is not None:
+            self._enable_lane(endpoint_id)
+        return enabled
+
+    async def disable(self, endpoint_id: str, reason: str) -> Endpoint | None:
+        """Disable an endpoint, unless it is disabled for another reason; None if it is deleted."""
+        now = self._clock.now()
+
+        def disabled(found: Endpoint) -> Endpoint:
+            if not found.enabled:
+                return found
+            return msgspec.structs.replace(found, disabled_reason=reason, updated_at=now)
+
+        return await self.change(endpoint_id, disabled)
 
     async def remove(self, endpoint_id: str) -> None:
         """Delete the endpoint; what waits for it is cancelled."""
         await self._store.delete_endpoint(endpoint_id)
-        self._endpoints.pop(endpoint_id, None)
-        self.subscriptions.remove(endpoint_id)
-        self._forget()
+        self._note(endpoint_id, None)
+        self._enable_lane(endpoint_id)
 
-    async def disable(self, endpoint_id: str, reason: str) -> None:
-        """Disable an endpoint because of what its receiver answered."""
+    async def put_right(self, endpoint_id: str) -> bool:
+        """Look up an endpoint that got a lease although it takes none; whether it does take some.
+
+        If it is gone, what came in since it was deleted is cancelled like the
+        rest; if it is disabled, its lane is closed again.
+        """
+        await self.reload_endpoint(endpoint_id)
         endpoint = self._endpoints.get(endpoint_id)
-        if endpoint is not None and endpoint.enabled:
-            now = self._clock.now()
-            await self.save(
-                msgspec.structs.replace(endpoint, disabled_reason=reason, updated_at=now)
-            )
+        if endpoint is None:
+            await self.remove(endpoint_id)
+        elif not endpoint.enabled:
+            endpoint = await self.change(endpoint_id, lambda found: found)
+        return endpoint is not None and endpoint.enabled
 
     async def save_tenant(self, tenant: Tenant) -> None:
         """Create or replace *tenant*."""

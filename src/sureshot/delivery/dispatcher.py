@@ -8,15 +8,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from sureshot.delivery.closer import Closer
 from sureshot.delivery.destination import Destination
 from sureshot.delivery.directory import Directory
 from sureshot.delivery.lane import Admission, Lane
-from sureshot.delivery.lanes import FULL, Lanes
+from sureshot.delivery.lanes import Lanes
 from sureshot.delivery.recorder import Recorder
 from sureshot.domain.model import Attempt, Decision, ErrorKind, Lease, Outcome, Result, WebhookState
 from sureshot.domain.retry import slow_down_s
 from sureshot.domain.signature import signature_headers
-from sureshot.ports import Clock, OutgoingRequest, Sender
+from sureshot.ports import FULL, Clock, OutgoingRequest, Sender
 from sureshot.telemetry.logging import get_logger
 from sureshot.telemetry.metrics import Metrics
 
@@ -24,6 +25,8 @@ LEASE_MARGIN_S = 5.0
 """What must be left of a lease beyond the attempt's timeout, to have it recorded in time."""
 
 AFTER_AN_ERROR_S = 60.0
+DOUBT_S = 0.1
+"""How often a lane looks whether its waiting leases are certainly this process's again."""
 VOIDED_REMEMBERED = 100_000
 
 log = get_logger()
@@ -47,9 +50,9 @@ class Dispatcher:
         clock: Clock,
         rng: random.Random,
         metrics: Metrics,
-        gone: Callable[[str], None],
+        trusted: Callable[[], bool],
     ) -> None:
-        """*gone* is told the id of an endpoint whose receiver answered 410."""
+        """*trusted* tells whether this process is certainly not given up for dead."""
         self._directory = directory
         self._lanes = lanes
         self._sender = sender
@@ -57,15 +60,15 @@ class Dispatcher:
         self._clock = clock
         self._rng = rng
         self._metrics = metrics
-        self._gone = gone
+        self._trusted = trusted
+        self.closer = Closer(directory, clock, self.give_back)
         self.stopped = False
         self._voided: OrderedDict[str, None] = OrderedDict()
 
     def deliver(self, lease: Lease) -> None:
         """Send *lease* now, let it wait in its lane, or give it back unspent."""
-        destination = self._directory.destination(lease)
-        if destination is None or not destination.enabled or self.stopped:
-            self.give_back(lease)
+        destination = self._destination(lease)
+        if destination is None:
             return
         lane = self._lanes.of(lease.lane, destination)
         if lane.waiting:
@@ -78,6 +81,17 @@ class Dispatcher:
             self._wait(lane, lease)
         else:
             self.give_back(lease)
+
+    def _destination(self, lease: Lease) -> Destination | None:
+        """Return where *lease* goes; None when it may go nowhere now, and is taken care of."""
+        destination = None if self.stopped else self._directory.destination(lease)
+        if destination is not None and destination.enabled:
+            return destination
+        if self.stopped or lease.endpoint_id is None:
+            self.give_back(lease)
+        else:
+            self.closer.stray(lease, lease.endpoint_id)
+        return None
 
     def void(self, webhook_id: str) -> None:
         """Do not send this webhook although a lease for it may be on its way: it is cancelled."""
@@ -162,7 +176,7 @@ class Dispatcher:
         self._metrics.attempts[str(outcome.error) if status is None else f"{status // 100}xx"] += 1
         self._metrics.delivery_duration.observe(outcome.duration_s)
         if decision.disable_endpoint and lease.endpoint_id is not None:
-            self._gone(lease.endpoint_id)
+            self.closer.gone(lease.endpoint_id)
         now_s = self._clock.monotonic()
         in_trouble = status is None or status >= 500 or status in {408, 429}
         opened_s = lane.breaker.failure(now_s) if in_trouble else None
@@ -182,8 +196,7 @@ class Dispatcher:
 
     def _wait(self, lane: Lane, lease: Lease) -> None:
         if not lane.has_room(self._lanes.share()):
-            if lane.marked is None:
-                self._lanes.close(lane, 60.0, FULL)
+            self._lanes.overflowed(lane)
             self.give_back(lease)
             return
         lane.waiting.append(lease)
@@ -194,6 +207,10 @@ class Dispatcher:
         if lane.timer is not None:
             lane.timer.cancel()
             lane.timer = None
+        if lane.waiting and not self._trusted():
+            # Others may have taken these over. A heartbeat tells; they are given back then.
+            self._pump_later(lane, DOUBT_S)
+            return
         while lane.waiting:
             now_s = self._clock.monotonic()
             admission = lane.admit(now_s, self._lanes.share())
@@ -201,34 +218,34 @@ class Dispatcher:
                 self._release_waiting(lane)
                 break
             if admission is Admission.WAIT:
-                self._wake_later(lane, now_s)
+                if lane.bucket is not None:
+                    self._pump_later(lane, max(lane.bucket.wait_s(now_s), 0.001))
                 break
             self._start_waiting(lane)
+        self._open_drained(lane)
+
+    def _open_drained(self, lane: Lane) -> None:
         if lane.marked == FULL and lane.has_drained(self._lanes.share()):
             self._lanes.open(lane)
 
     def _start_waiting(self, lane: Lane) -> None:
         lease = lane.waiting.popleft()
-        destination = self._directory.destination(lease)
-        if destination is None or not destination.enabled or self.stopped:
-            self.give_back(lease)
-        else:
+        destination = self._destination(lease)
+        if destination is not None:
             self._send(lane, lease, destination)
 
-    def _wake_later(self, lane: Lane, now_s: float) -> None:
-        if lane.bucket is not None:
-            wait_s = max(lane.bucket.wait_s(now_s), 0.001)
-            loop = asyncio.get_running_loop()
-            lane.timer = loop.call_later(wait_s, self.pump, lane)
+    def _pump_later(self, lane: Lane, wait_s: float) -> None:
+        lane.timer = asyncio.get_running_loop().call_later(wait_s, self.pump, lane)
 
     def _release_waiting(self, lane: Lane) -> None:
         while lane.waiting:
             self._recorder.release(lane.waiting.popleft())
 
     def release_all_waiting(self) -> None:
-        """Give every waiting lease back: a pause or a shutdown begins."""
+        """Give every waiting lease back: a pause or a shutdown begins, or others have them."""
         for lane in self._lanes.waiting():
             self._release_waiting(lane)
+            self._open_drained(lane)
 
     def release_expiring(self) -> None:
         """Give back the waiting leases that would end before an attempt could."""
@@ -236,6 +253,7 @@ class Dispatcher:
         for lane in self._lanes.waiting():
             while lane.waiting and self._expires_soon(lane.waiting[0], now):
                 self._recorder.release(lane.waiting.popleft())
+            self._open_drained(lane)
 
     def _expires_soon(self, lease: Lease, now: datetime) -> bool:
         destination = self._directory.destination(lease)

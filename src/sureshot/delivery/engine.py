@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,9 +20,13 @@ from sureshot.delivery.recorder import Recorder
 from sureshot.delivery.scheduler import Scheduler
 from sureshot.delivery.slots import Slots
 from sureshot.delivery.worker import Worker
+from sureshot.domain.errors import IllegalTransition
 from sureshot.domain.model import FINAL, Webhook, WebhookState
 from sureshot.ports import Census, Change, ChangeKind, Clock, Counts, Queue, Sender, Store
 from sureshot.telemetry.logging import get_logger
+
+GRACE_S = 3.0
+"""Beyond the time to drain, for the last writes; a store that is away does not get more."""
 
 log = get_logger()
 
@@ -60,6 +63,8 @@ class Engine:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._paused = False
         self._draining = False
+        self.died = asyncio.Event()
+        """Set when a part of the line has ended by itself: this process is of no more use."""
 
     # -- life ---------------------------------------------------------------
 
@@ -77,7 +82,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         for name, work in self._work().items():
             self._tasks[name] = loop.create_task(work, name=name)
-            self._tasks[name].add_done_callback(_report_death)
+            self._tasks[name].add_done_callback(self._report_death)
 
     def _work(self) -> dict[str, Coroutine[None, None, None]]:
         """Return what this role does all the time."""
@@ -95,8 +100,8 @@ class Engine:
         """Have the parts hear of what other processes do."""
         parts, changes = self._parts, self._parts.changes
         parts.heartbeat.takes_over = self._role in {"all", "scheduler"}
-        parts.heartbeat.on_rejoin = parts.worker.doubt
-        parts.heartbeat.on_takeover = parts.scheduler.wake
+        parts.heartbeat.on_rejoin = self._rejoined
+        parts.heartbeat.on_takeover = self._took_over
         parts.heartbeat.on_census = self._count_workers
         parts.store.watch(changes.tell)
         changes.on(ChangeKind.DUE, self._due_elsewhere)
@@ -106,6 +111,14 @@ class Engine:
         changes.on(ChangeKind.TENANT, self._tenant_changed)
         changes.on(ChangeKind.PEER, self._peer_came)
         changes.on(ChangeKind.CANCELLED, self._cancelled_elsewhere)
+
+    def _rejoined(self) -> None:
+        self._parts.worker.doubt()
+        self._parts.dispatcher.release_all_waiting()
+
+    def _took_over(self) -> None:
+        self._parts.lanes.open_full_elsewhere()
+        self._parts.scheduler.wake()
 
     def _count_workers(self, _census: Census) -> None:
         self._parts.lanes.divide_by(self._parts.heartbeat.workers())
@@ -142,28 +155,52 @@ class Engine:
             self._parts.dispatcher.void(change.subject)
 
     async def drain(self, within_s: float) -> None:
-        """Stop taking work, finish or release what is in flight within *within_s* seconds."""
+        """Stop taking work, finish or release what is in flight within *within_s* seconds.
+
+        It ends a few seconds later at the latest. What could not be written until
+        then is found again in the store: its leases run out, or are given up.
+        """
         parts = self._parts
         self._draining = True
-        await parts.intake.drain()
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + within_s
+        await _until(end_s + GRACE_S, parts.intake.drain())
         # Not cancelled: what it has leased just now would be nobody's until the lease ends.
         parts.scheduler.stop()
         if "scheduler" in self._tasks:
-            await asyncio.wait([self._tasks["scheduler"]], timeout=within_s)
+            left_s = max(0.0, end_s - loop.time())
+            await asyncio.wait([self._tasks["scheduler"]], timeout=left_s)
         parts.dispatcher.stopped = True
-        await parts.queue.drain()
+        await _until(end_s + GRACE_S, parts.queue.drain())
         parts.dispatcher.release_all_waiting()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                while parts.slots.taken or parts.queue.left_here():  # noqa: ASYNC110 - two parts to watch
-                    await asyncio.sleep(0.02)
+        await _until(end_s, self._nothing_in_flight())
         await parts.sender.close()
-        await parts.recorder.drain()
-        await parts.lanes.drain()
+        if not await _until(end_s + GRACE_S, self._written()):
+            log.warning("engine.not_written", in_flight=parts.slots.taken)
+            parts.dispatcher.closer.abandon()
+            parts.recorder.abandon()
+            parts.lanes.abandon()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        await parts.queue.close()
+        await _until(end_s + 2 * GRACE_S, parts.queue.close())
+
+    async def _nothing_in_flight(self) -> None:
+        parts = self._parts
+        while parts.slots.taken or parts.queue.left_here():  # noqa: ASYNC110 - two parts to watch
+            await asyncio.sleep(0.02)
+
+    async def _written(self) -> None:
+        # What was found out gives leases back, and giving back writes to lanes.
+        await self._parts.dispatcher.closer.drain()
+        await self._parts.recorder.drain()
+        self._parts.lanes.open_full()
+        await self._parts.lanes.drain()
+
+    def _report_death(self, task: asyncio.Task[None]) -> None:
+        if not self._draining and not task.cancelled():
+            log.error("engine.task_died", task=task.get_name(), exc_info=task.exception())
+            self.died.set()
 
     @property
     def ready(self) -> bool:
@@ -247,7 +284,14 @@ class Engine:
     async def retry(
         self, tenant: str, webhook_id: str, *, force: bool = False, due_at: datetime | None = None
     ) -> Webhook | None:
-        """Make a webhook due now, or then; see ``Store.retry``."""
+        """Make a webhook due now, or then; see ``Store.retry``.
+
+        Raises ``IllegalTransition`` when its endpoint is deleted: it can go nowhere.
+        """
+        found = await self._parts.store.get(tenant, webhook_id)
+        endpoint_id = None if found is None else found.endpoint_id
+        if endpoint_id is not None and not await self._parts.directory.exists(endpoint_id):
+            raise IllegalTransition(f"its endpoint {endpoint_id} is deleted")
         now = due_at or self._parts.clock.now()
         before = await self._parts.store.retry(tenant, webhook_id, force=force, now=now)
         if before is not None and (force or before.state is not WebhookState.DELIVERED):
@@ -257,6 +301,11 @@ class Engine:
         return before
 
 
-def _report_death(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("engine.task_died", task=task.get_name(), exc_info=error)
+async def _until(end_s: float, work: Awaitable[None]) -> bool:
+    """Await *work* until the loop's clock shows *end_s*; return whether it was done."""
+    try:
+        async with asyncio.timeout_at(end_s):
+            await work
+    except TimeoutError:
+        return False
+    return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sureshot.delivery.directory import Directory
 from sureshot.delivery.intake import Intake
-from sureshot.domain.model import Endpoint, Event
+from sureshot.domain.model import Endpoint, Event, IdempotencyKey
 from sureshot.ports import Clock, Store
 from sureshot.telemetry.logging import get_logger
 
@@ -41,7 +42,10 @@ class FailingEndpoints:
         self._after = timedelta(days=after_days)
 
     async def disable_all(self) -> int:
-        """Disable every endpoint that is failing; return how many. Raises ``Overloaded``."""
+        """Disable every endpoint that is failing; return how many.
+
+        Raises ``Overloaded``; what is left then is found again by the next call.
+        """
         if not self._after:
             return 0
         since = self._clock.now() - self._after
@@ -56,13 +60,19 @@ class FailingEndpoints:
         return disabled
 
     async def _disable(self, endpoint: Endpoint) -> None:
+        # Told first: an endpoint that is disabled would not be found again to tell of it.
+        await self._tell(endpoint)
         log.warning("endpoint.disabled", endpoint_id=endpoint.id, reason=REASON)
         await self._directory.disable(endpoint.id, REASON)
+
+    async def _tell(self, endpoint: Endpoint) -> None:
         told = [
             one
             for one in self._directory.subscribed_to_exactly(endpoint.tenant, DISABLED_EVENT)
             if one != endpoint.id
         ]
+        if not told:
+            return
         now = self._clock.now()
         payload = json.dumps(
             {
@@ -71,8 +81,11 @@ class FailingEndpoints:
                 "data": {"endpointId": endpoint.id, "name": endpoint.name, "reason": REASON},
             }
         ).encode()
+        # Every scheduler looks; whoever comes second finds the key taken.
+        key = f"{DISABLED_EVENT}:{endpoint.id}:{endpoint.updated_at.isoformat()}"
+        once = IdempotencyKey(key, hashlib.sha256(key.encode()).digest())
         event = Event(self._new_id(now, "ev"), endpoint.tenant, DISABLED_EVENT, payload, now,
-                      len(told))  # fmt: skip
+                      len(told), once)  # fmt: skip
         await self._intake.submit_event(event, told, self._new_id_of_webhook)
 
     def _new_id_of_webhook(self, now: datetime) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
 from datetime import datetime, timedelta
 
 from sureshot.delivery.batcher import Batcher
@@ -12,13 +10,13 @@ from sureshot.delivery.lane import Lane
 from sureshot.delivery.lane_status import LaneStatus
 from sureshot.delivery.persist import persist
 from sureshot.domain.breaker import Breaker
-from sureshot.ports import Clock, ClosedLane, Store
+from sureshot.ports import DISABLED, FULL, Clock, ClosedLane, Store
 
 IDLE_LANES = 10_000
 """Above this many lanes, one that has nothing to remember is forgotten when it falls idle."""
 
-FULL = "full"
-DISABLED = "disabled"
+FULL_S = 60.0
+"""A full lane drains much sooner; if nobody opens it by then, who closed it may be gone."""
 
 
 class Lanes:
@@ -36,25 +34,15 @@ class Lanes:
         self._open_s = open_s
         self._lanes: dict[str, Lane] = {}
         self._disabled: set[str] = set()
-        self._full_elsewhere: set[str] = set()
+        self._full_until_s: dict[str, float] = {}
         self._workers = 1
         self._active = 0
         self._writes: Batcher[tuple[str, ClosedLane | None]] = Batcher(self._write)
 
     async def load(self) -> None:
         """Remember which lanes the store holds closed."""
-        now, now_s = self._clock.now(), self._clock.monotonic()
         for closed in await self._store.closed_lanes():
-            if closed.reason == DISABLED:
-                self._disabled.add(closed.lane)
-                continue
-            lane = self.get(closed.lane)
-            lane.marked = closed.reason
-            if closed.reason == FULL:
-                self._full_elsewhere.add(closed.lane)
-                lane.marked = None
-            elif closed.until is not None:
-                lane.closed_until_s = now_s + max(0.0, (closed.until - now).total_seconds())
+            self.observe(closed.lane, closed)
 
     def get(self, key: str) -> Lane:
         """Return the lane called *key*, a new one when it is not known."""
@@ -79,7 +67,7 @@ class Lanes:
     def is_open(self, key: str) -> bool:
         """Whether a newborn webhook of this lane may be leased at once."""
         lane = self._lanes.get(key)
-        closed_elsewhere = key in self._disabled or key in self._full_elsewhere
+        closed_elsewhere = key in self._disabled or key in self._full_until_s
         return (lane is None or lane.marked is None) and not closed_elsewhere
 
     def open_breakers(self) -> int:
@@ -105,6 +93,8 @@ class Lanes:
     def ended(self, lane: Lane) -> None:
         """Count one request out of *lane*."""
         lane.in_flight -= 1
+        if self._full_until_s:
+            self._open_forsaken(lane.key)
         if lane.in_flight == 0:
             self._active -= 1
             if len(self._lanes) > IDLE_LANES and lane.idle:
@@ -114,24 +104,58 @@ class Lanes:
 
     def close(self, lane: Lane, for_s: float, reason: str) -> None:
         """Close *lane*; a closing under way is only ever made longer."""
-        now_s = self._clock.monotonic()
-        if reason != FULL:
-            if lane.closed_until_s >= now_s + for_s:
-                return
-            lane.closed_until_s = now_s + for_s
+        until_s = self._clock.monotonic() + for_s
+        if lane.closed_until_s >= until_s:
+            return
+        lane.closed_until_s = until_s
+        self._full_until_s.pop(lane.key, None)
+        self._mark(lane, for_s, reason)
+
+    def overflowed(self, lane: Lane) -> None:
+        """Let no more of *lane* be leased: it is full here, until it is opened."""
+        if lane.marked not in {None, FULL}:
+            return
+        if lane.marked is None or lane.key not in self._full_until_s:
+            self._full_until_s[lane.key] = self._clock.monotonic() + FULL_S
+            self._mark(lane, FULL_S, FULL)
+
+    def _mark(self, lane: Lane, for_s: float, reason: str) -> None:
         lane.marked = reason
-        until = self._clock.now() + timedelta(seconds=for_s)
-        self._writes.add((lane.key, ClosedLane(lane.key, until, reason)))
+        self._writes.add((lane.key, ClosedLane(lane.key, self._in(for_s), reason)))
 
     def open(self, lane: Lane) -> None:
         """Open *lane*; one that is open costs nothing."""
         lane.closed_until_s = 0.0
         if lane.marked is not None:
             lane.marked = None
+            self._full_until_s.pop(lane.key, None)
             self._writes.add((lane.key, None))
+
+    def open_full(self) -> None:
+        """Open what this process closed as full: it ends, and takes no more."""
+        for lane in self._lanes.values():
+            if lane.marked == FULL:
+                self.open(lane)
+
+    def open_full_elsewhere(self) -> None:
+        """Open what others closed as full: one of them died, and who lives closes it again."""
+        for key in list(self._full_until_s):
+            self._forget_full(key)
+
+    def _open_forsaken(self, key: str) -> None:
+        """Open a lane that was closed as full and in all that time not opened again."""
+        if self._full_until_s.get(key, float("inf")) <= self._clock.monotonic():
+            self._forget_full(key)
+
+    def _forget_full(self, key: str) -> None:
+        lane = self._lanes.get(key)
+        if lane is None or lane.marked != FULL:
+            del self._full_until_s[key]
+            self._writes.add((key, None))
 
     def probe_lost(self, key: str) -> None:
         """Let another probe through: the last one ended without telling anything."""
+        self._open_forsaken(key)
         lane = self._lanes.get(key)
         if lane is None:
             return
@@ -144,26 +168,31 @@ class Lanes:
         """Take over what another process wrote about a lane (None: it is open)."""
         if closed is None:
             self._disabled.discard(key)
-            self._full_elsewhere.discard(key)
+            self._full_until_s.pop(key, None)
             lane = self._lanes.get(key)
             if lane is not None and lane.marked != FULL:
                 lane.closed_until_s, lane.marked = 0.0, None
                 lane.breaker.success(self._clock.monotonic())
         elif closed.reason == DISABLED:
             self._disabled.add(key)
-        elif closed.reason == FULL:
-            self._full_elsewhere.add(key)
         elif closed.until is not None:
-            lane = self.get(key)
+            # Nothing else closes the lane of a disabled endpoint: this one is enabled again.
+            self._disabled.discard(key)
             left_s = (closed.until - self._clock.now()).total_seconds()
+            until_s = self._clock.monotonic() + left_s
+            if closed.reason == FULL:
+                self._full_until_s[key] = until_s
+                return
+            self._full_until_s.pop(key, None)
+            lane = self.get(key)
             lane.marked = closed.reason
-            lane.closed_until_s = max(lane.closed_until_s, self._clock.monotonic() + left_s)
+            lane.closed_until_s = max(lane.closed_until_s, until_s)
 
     async def reload(self) -> None:
         """Read anew which lanes the store holds closed: changes may have been missed."""
         closed = {one.lane: one for one in await self._store.closed_lanes()}
         known = {key for key, lane in self._lanes.items() if lane.marked not in {None, FULL}}
-        for key in (known | self._disabled | self._full_elsewhere) - closed.keys():
+        for key in (known | self._disabled | self._full_until_s.keys()) - closed.keys():
             self.observe(key, None)
         for key, one in closed.items():
             self.observe(key, one)
@@ -175,37 +204,27 @@ class Lanes:
             lane.breaker.success(self._clock.monotonic())
             self.open(lane)
 
-    async def disable(self, key: str) -> None:
-        """Close a lane until ``enable``: its endpoint is disabled."""
+    def disable(self, key: str) -> None:
+        """Take note that a lane's endpoint is disabled; the store closed it with that."""
         self._disabled.add(key)
-        await self._store.close_lane(key, None, DISABLED)
 
-    async def enable(self, key: str) -> None:
-        """Open a disabled endpoint's lane, forgetting the trouble it had."""
-        self._disabled.discard(key)
-        lane = self._lanes.get(key)
-        if lane is not None:
-            lane.closed_until_s, lane.marked = 0.0, None
-            lane.breaker.success(self._clock.monotonic())
-        await self._store.open_lane(key)
+    def enable(self, key: str) -> None:
+        """Open an endpoint's lane whatever closed it, forgetting the trouble it had."""
+        self.observe(key, None)
+        self._writes.add((key, None))
 
     async def drain(self) -> None:
         """Wait until every closing and opening is written."""
         await self._writes.drain()
 
+    def abandon(self) -> None:
+        """Give up what is not written: whoever sends there next finds out anew."""
+        self._writes.abandon()
+
     async def _write(self, batch: list[tuple[str, ClosedLane | None]]) -> None:
+        # All at once: thousands of receivers may fall ill together.
         latest = dict(batch)
-        async with asyncio.TaskGroup() as group:
-            for key, closed in latest.items():
-                if key in self._disabled:
-                    continue
-                if closed is None:
-                    write = functools.partial(self._store.open_lane, key)
-                else:
-                    write = functools.partial(
-                        self._store.close_lane, key, closed.until, closed.reason
-                    )
-                group.create_task(persist(write, "lane"))
+        await persist(lambda: self._store.change_lanes(latest), "lane")
 
     # -- telling ------------------------------------------------------------
 
@@ -213,17 +232,21 @@ class Lanes:
         """Return what can be said about the lane called *key*."""
         lane = self._lanes.get(key)
         if lane is None:
-            reason = DISABLED if key in self._disabled else None
-            return LaneStatus(key, reason, None, "closed", 0, 0)
+            return LaneStatus(key, self._closed_reason(key, None), None, "closed", 0, 0)
         left_s = lane.closed_until_s - self._clock.monotonic()
         return LaneStatus(
             lane=key,
-            closed_reason=DISABLED if key in self._disabled else lane.marked,
+            closed_reason=self._closed_reason(key, lane.marked),
             closed_until=self._in(left_s) if left_s > 0 else None,
             breaker=str(lane.breaker.state),
             in_flight=lane.in_flight,
             waiting=len(lane.waiting),
         )
+
+    def _closed_reason(self, key: str, marked: str | None) -> str | None:
+        if key in self._disabled:
+            return DISABLED
+        return FULL if marked is None and key in self._full_until_s else marked
 
     def _in(self, wait_s: float) -> datetime:
         return self._clock.now() + timedelta(seconds=wait_s)

@@ -110,6 +110,11 @@ class Recorder:
         await self._results.drain()
         await self._unspent.drain()
 
+    def abandon(self) -> None:
+        """Give up what is not written: the store finds its leases again by itself."""
+        self._results.abandon()
+        self._unspent.abandon()
+
     async def _record(self, batch: list[Result]) -> None:
         try:
             current = await persist(lambda: self._try_record(batch), "record")

@@ -24,6 +24,10 @@ NORMAL = NormalDist()
 MEMORY = 1000
 """The variance of the errors is a mean of about so many of the latest."""
 
+TRIALS = 12
+ONE_SIGMA = 2 * NORMAL.cdf(1) - 1
+"""The coverage of an interval that reaches one standard deviation to each side."""
+
 ALPHAS = (0.02, 0.1, 0.25, 0.5, 0.8)
 BETAS = (0.0, 0.01, 0.1)
 GAMMAS = (0.0, 0.05, 0.15, 0.4)
@@ -61,8 +65,8 @@ class HoltWinters:
         self._trend = trend
         self._season = list(season)
         self._at = 0
-        self._errors = 0
         self._square = 0.0
+        self._spread = 1.0
 
     @property
     def period(self) -> int:
@@ -73,6 +77,10 @@ class HoltWinters:
     def mean_square(self) -> float:
         """The mean square of the one-step errors so far."""
         return self._square
+
+    def widen(self, by: float) -> None:
+        """Multiply the variance of forecasts from now on: trials have shown that they err more."""
+        self._spread *= by
 
     def update(self, value: float) -> float:
         """Take in the next value; return by how much it was missed."""
@@ -86,8 +94,7 @@ class HoltWinters:
         self._level = ahead + smoothing.alpha * error
         self._trend = smoothing.phi * self._trend + smoothing.beta * error
         self._at += 1
-        self._errors += 1
-        self._square += (error * error - self._square) / min(self._errors, MEMORY)
+        self._square += (error * error - self._square) / min(self._at, MEMORY)
         return error
 
     def forecast(self, steps: int, coverage: float = 0.95) -> list[Prediction]:
@@ -102,7 +109,7 @@ class HoltWinters:
             value = self._level + damped * self._trend
             if self._season:
                 value += self._season[(self._at + step) % len(self._season)]
-            margin = z * math.sqrt(self._square * weight)
+            margin = z * math.sqrt(self._square * weight * self._spread)
             predictions.append(Prediction(value, value - margin, value + margin))
         return predictions
 
@@ -119,7 +126,9 @@ class HoltWinters:
             weight += effect * effect
 
 
-def begun(values: Sequence[float], period: int = 0, smoothing: Smoothing | None = None) -> HoltWinters:
+def begun(
+    values: Sequence[float], period: int = 0, smoothing: Smoothing | None = None
+) -> HoltWinters:
     """Return a model that has seen *values*, with smoothing as given.
 
     A season needs two periods to begin with; raises ``ValueError`` with fewer, and
@@ -133,18 +142,54 @@ def begun(values: Sequence[float], period: int = 0, smoothing: Smoothing | None 
     return model
 
 
-def fitted(values: Sequence[float], period: int = 0) -> HoltWinters:
-    """Return the model whose one-step errors on *values* are the smallest.
+def fitted(values: Sequence[float], periods: Sequence[int] = (), ahead: int = 1) -> HoltWinters:
+    """Return the model that would have forecast the next *ahead* values best.
 
-    Smoothing is chosen from a grid. A season is used where *values* hold two periods and
-    it explains more than its many parameters would by chance (AIC).
+    Smoothing, and a season out of *periods* or none, are chosen by the absolute errors of
+    trials: forecasts from moments in the second half of *values*, and after two periods.
+    Intervals are widened by what the trials missed. Raises ``ValueError`` without values.
     """
-    best = _best(values, 0)
-    if period > 1 and len(values) >= 2 * period:
-        seasonal = _best(values, period)
-        if _aic(seasonal, len(values)) < _aic(best, len(values)):
-            return seasonal
-    return best
+    usable = [period for period in periods if 1 < period <= len(values) // 2]
+    trials = [
+        _tried(values, period, ahead, smoothing)
+        for period in (0, *usable)
+        for smoothing in _grid(seasonal=period > 0)
+    ]
+    best = min(trials, key=lambda trial: trial.error)
+    if best.excess > 1:
+        best.model.widen(best.excess)
+    return best.model
+
+
+@dataclass(slots=True)
+class _Trial:
+    """A model that has seen everything, and what its forecasts missed on the way.
+
+    ``error``: the mean absolute one. ``excess``: the mean of squares by what its intervals
+    took for granted.
+    """
+
+    model: HoltWinters
+    error: float
+    excess: float = 1.0
+
+
+def _tried(values: Sequence[float], period: int, ahead: int, smoothing: Smoothing) -> _Trial:
+    if not values:
+        raise ValueError("there are no values to fit")
+    model = _beginning(values, period, smoothing)
+    first, last = max(2 * period, len(values) // 2), len(values) - ahead
+    origins = set(range(last, first - 1, -max(1, (last - first) // TRIALS)))
+    errors, squares = [], []
+    for at, value in enumerate(values):
+        if at in origins and model.mean_square > 0:
+            for one, came in zip(model.forecast(ahead, ONE_SIGMA), values[at:], strict=False):
+                errors.append(abs(one.value - came))
+                squares.append(((one.value - came) / max(one.high - one.value, 1e-12)) ** 2)
+        model.update(value)
+    if not errors:
+        return _Trial(model, math.sqrt(model.mean_square))
+    return _Trial(model, fmean(errors), fmean(squares))
 
 
 def _beginning(values: Sequence[float], period: int, smoothing: Smoothing) -> HoltWinters:
@@ -160,19 +205,9 @@ def _beginning(values: Sequence[float], period: int, smoothing: Smoothing) -> Ho
     return HoltWinters(smoothing, first - slope * (middle + 1), slope, season)
 
 
-def _best(values: Sequence[float], period: int) -> HoltWinters:
-    models = (begun(values, period, smoothing) for smoothing in _grid(seasonal=period > 0))
-    return min(models, key=lambda model: model.mean_square)
-
-
 def _grid(*, seasonal: bool) -> Iterator[Smoothing]:
     for alpha, beta, gamma in product(ALPHAS, BETAS, GAMMAS if seasonal else (0.0,)):
         if beta > alpha or gamma > 1 - alpha:
             continue
         for phi in PHIS if beta else PHIS[:1]:
             yield Smoothing(alpha, beta, gamma, phi)
-
-
-def _aic(model: HoltWinters, count: int) -> float:
-    parameters = 6 + model.period
-    return count * math.log(max(model.mean_square, 1e-12)) + 2 * parameters

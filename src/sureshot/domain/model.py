@@ -6,7 +6,7 @@ several are built for every webhook: a struct costs a tenth of a frozen dataclas
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -63,6 +63,10 @@ class ErrorKind(StrEnum):
     ENDPOINT_GONE = "endpoint_gone"
     WORKER_CRASHED = "worker_crashed"
     SENDER_CLOSED = "sender_closed"
+
+
+KEY_LIFETIME = timedelta(hours=24)
+"""So long an idempotency key stands for the request it came with."""
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True, gc=False):

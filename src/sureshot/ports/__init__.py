@@ -11,6 +11,8 @@ from sureshot.ports.queue import Queue, QueueRefused
 from sureshot.ports.sender import Clock, OutgoingRequest, Sender
 from sureshot.ports.store import Store
 from sureshot.ports.values import (
+    DISABLED,
+    FULL,
     Added,
     AddEventResult,
     AddResult,
@@ -31,6 +33,8 @@ from sureshot.ports.values import (
 )
 
 __all__ = [
+    "DISABLED",
+    "FULL",
     "AddEventResult",
     "AddResult",
     "Added",

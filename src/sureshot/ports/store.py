@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -112,7 +112,7 @@ class Store(Protocol):
         Atomic; concurrent callers never get the same webhook. Closed lanes
         cost nothing however long their backlog; a pause leases nothing. A lane
         whose closing time has passed is half open: one lease is taken from it,
-        and it stays closed until that lease ends or ``open_lane`` is called.
+        and it stays closed until that lease ends or it is opened.
         """
         ...
 
@@ -175,21 +175,43 @@ class Store(Protocol):
     async def forget_before(self, before: datetime, limit: int) -> int:
         """Delete about *limit* finished webhooks created before then, with their attempts.
 
-        As many old events too. Returns how many rows; 0 means none is left. What is
-        not final is never deleted. A store that keeps whole days together drops
-        them at once.
+        As many old events too. Returns about how many rows; 0 means none is left, or
+        that the rest is better tried later. What is not final is never deleted, nor
+        what is younger than the oldest idempotency key. A store that keeps whole
+        days together drops them at once.
+        """
+        ...
+
+    async def forget_keys(self, before: datetime, limit: int) -> int:
+        """Delete about *limit* idempotency keys that came before then; return how many."""
+        ...
+
+    async def forget_audit(self, before: datetime, limit: int) -> int:
+        """Delete about *limit* entries of the audit log made before then; return how many."""
+        ...
+
+    async def reencrypt(self) -> int:
+        """Encrypt every stored secret with the present key; return how many documents.
+
+        Other processes may change and delete them meanwhile: nothing comes back,
+        and no change is lost.
         """
         ...
 
     async def failing(self, endpoint_ids: Sequence[str], since: datetime) -> list[str]:
-        """Return those of *endpoint_ids* that failed before and after *since*, and never succeeded.
+        """Return those of *endpoint_ids* that fail, and have failed without a success since then.
 
-        Looked up in what is stored, so that no delivery has to count for it.
+        A delivery makes every failure before it count for nothing. Looked up in
+        what is stored, so that no delivery has to count for it; how much of it is
+        looked at is bounded for each endpoint.
         """
         ...
 
     async def prepare(self, now: datetime) -> None:
-        """Make ready for the days to come; called at the start and every few minutes."""
+        """Make ready for the days to come; called at the start and every few minutes.
+
+        Forgets closings of lanes that ended a day ago: nobody came back to them.
+        """
         ...
 
     async def counts(self, now: datetime) -> Counts:
@@ -200,12 +222,12 @@ class Store(Protocol):
         """Return the highest webhook id ever stored, so that new ids stay above it."""
         ...
 
-    async def close_lane(self, lane: str, until: datetime | None, reason: str) -> None:
-        """Let ``lease_due`` pass over *lane* until then (None: until it is opened)."""
-        ...
+    async def change_lanes(self, changes: Mapping[str, ClosedLane | None]) -> None:
+        """Close lanes, or open them where the value is None, all in one transaction.
 
-    async def open_lane(self, lane: str) -> None:
-        """Undo ``close_lane``; a lane that is open stays so."""
+        ``lease_due`` passes over a closed lane until then, or until it is opened. The
+        lane of a disabled endpoint stays closed, whatever this asks for.
+        """
         ...
 
     async def closed_lanes(self) -> list[ClosedLane]:
@@ -221,11 +243,25 @@ class Store(Protocol):
         ...
 
     async def put_endpoint(self, endpoint: Endpoint) -> None:
-        """Create or replace an endpoint."""
+        """Create or replace an endpoint, and close its lane or not: one transaction."""
+        ...
+
+    async def update_endpoint(
+        self, endpoint_id: str, change: Callable[[Endpoint], Endpoint]
+    ) -> Endpoint | None:
+        """Replace an endpoint by what *change* makes of it as it is now, and return that.
+
+        Nobody else changes it meanwhile, and its lane is closed or not in the same
+        transaction, even if *change* returns what it was given. None if there is no
+        endpoint of that id: none is created. *change* may run in another thread.
+        """
         ...
 
     async def delete_endpoint(self, endpoint_id: str) -> None:
-        """Delete an endpoint; its waiting webhooks are cancelled in the same transaction."""
+        """Delete an endpoint; its waiting webhooks are cancelled in the same transaction.
+
+        Repeated, it cancels what came in after it was deleted.
+        """
         ...
 
     async def endpoint(self, endpoint_id: str) -> Endpoint | None:

@@ -76,6 +76,12 @@ class Counts(msgspec.Struct, frozen=True):
     oldest_due_at: datetime | None
 
 
+DISABLED = "disabled"
+"""Why the lane of a disabled endpoint is closed; only enabling the endpoint opens it."""
+FULL = "full"
+"""Why a lane is closed whose process holds as many leases as it may; it opens it itself."""
+
+
 class ClosedLane(msgspec.Struct, frozen=True, gc=False):
     """A lane ``lease_due`` passes over until then (None: until it is opened)."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sureshot import __version__
@@ -38,6 +39,7 @@ from sureshot.ports import (
 from sureshot.store import (
     postgres_audit,
     postgres_changes,
+    postgres_endpoints,
     postgres_events,
     postgres_intake,
     postgres_processes,
@@ -47,14 +49,17 @@ from sureshot.store import (
 from sureshot.store.postgres_due import DueQuery
 from sureshot.store.postgres_pool import Database
 from sureshot.store.postgres_schema import SQL, check_version, ensure_partitions, migrate
+from sureshot.store.postgres_upkeep import PostgresUpkeep
 from sureshot.store.postgres_watch import Watch, announce
+from sureshot.store.rows import LANES_KEPT
 from sureshot.store.sealing import Document, Sealer
 
+LEAVE_S = 2.0
 PAUSE = "Pause"
 """The kind of the one document that says leasing is paused; absent when it is not."""
 
 
-class PostgresStore:
+class PostgresStore(PostgresUpkeep):
     """``ports.Store`` on PostgreSQL 13 or newer; ``synchronous_commit`` stays on.
 
     Tables are partitioned by day. What one process changes, the others hear of
@@ -100,8 +105,9 @@ class PostgresStore:
         if self._beaten is not None:
             self._beaten = None
             # Without a database to say it to, the others notice the silence.
-            with contextlib.suppress(StoreUnavailable):
-                await postgres_processes.leave(self._database, self._owner)
+            with contextlib.suppress(StoreUnavailable, TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await postgres_processes.leave(self._database, self._owner)
         await self._database.close()
 
     @property
@@ -192,19 +198,19 @@ class PostgresStore:
 
     async def get(self, tenant: str, webhook_id: str) -> Webhook | None:
         """See ``Store.get``."""
-        async with self._database.connection() as connection:
+        async with self._database.connection(aside=True) as connection:
             return await postgres_reads.get(connection, tenant, webhook_id)
 
     async def attempts(self, tenant: str, webhook_id: str) -> list[Attempt]:
         """See ``Store.attempts``."""
-        async with self._database.connection() as connection:
+        async with self._database.connection(aside=True) as connection:
             return await postgres_reads.attempts(connection, tenant, webhook_id)
 
     async def list_webhooks(
         self, tenant: str, which: WebhookFilter, after: str | None, limit: int
     ) -> Page:
         """See ``Store.list_webhooks``."""
-        async with self._database.connection() as connection:
+        async with self._database.connection(aside=True) as connection:
             return await postgres_reads.list_webhooks(connection, tenant, which, after, limit)
 
     async def counts(self, now: datetime) -> Counts:
@@ -239,21 +245,13 @@ class PostgresStore:
         """See ``Store.prepare``: partitions are made before they are needed."""
         async with self._database.connection() as connection:
             await ensure_partitions(connection, now)
+            await postgres_changes.forget_old_lanes(connection, now - LANES_KEPT)
 
-    async def forget_before(self, before: datetime, limit: int) -> int:
-        """See ``Store.forget_before``; whole days are dropped with their partitions."""
-        return await postgres_changes.forget_before(self._database, before, limit)
-
-    async def close_lane(self, lane: str, until: datetime | None, reason: str) -> None:
-        """See ``Store.close_lane``."""
-        await postgres_changes.close_lane(
-            self._database, ClosedLane(lane, until, reason), self._owner
-        )
-
-    async def open_lane(self, lane: str) -> None:
-        """See ``Store.open_lane``."""
-        await postgres_changes.open_lane(self._database, lane, self._owner)
-        self._watch.announce_due()
+    async def change_lanes(self, changes: Mapping[str, ClosedLane | None]) -> None:
+        """See ``Store.change_lanes``."""
+        await postgres_changes.change_lanes(self._database, changes, self._owner)
+        if None in changes.values():
+            self._watch.announce_due()
 
     async def closed_lanes(self) -> list[ClosedLane]:
         """See ``Store.closed_lanes``."""
@@ -277,11 +275,19 @@ class PostgresStore:
 
     async def put_endpoint(self, endpoint: Endpoint) -> None:
         """See ``Store.put_endpoint``."""
-        await self._put(ChangeKind.ENDPOINT, endpoint)
+        await postgres_endpoints.put_endpoint(self._database, self._sealer, endpoint, self._owner)
+
+    async def update_endpoint(
+        self, endpoint_id: str, change: Callable[[Endpoint], Endpoint]
+    ) -> Endpoint | None:
+        """See ``Store.update_endpoint``."""
+        return await postgres_endpoints.update_endpoint(
+            self._database, self._sealer, endpoint_id, change, self._owner
+        )
 
     async def delete_endpoint(self, endpoint_id: str) -> None:
         """See ``Store.delete_endpoint``."""
-        await postgres_changes.delete_endpoint(self._database, endpoint_id, self._owner)
+        await postgres_endpoints.delete_endpoint(self._database, endpoint_id, self._owner)
 
     async def endpoint(self, endpoint_id: str) -> Endpoint | None:
         """See ``Store.endpoint``."""
@@ -324,7 +330,7 @@ class PostgresStore:
         """See ``Store.audit``."""
         return await postgres_audit.page(self._database, tenant, after, limit)
 
-    async def _put(self, kind: ChangeKind, value: Endpoint | Tenant | Token) -> None:
+    async def _put(self, kind: ChangeKind, value: Tenant | Token) -> None:
         change = Change(kind, value.id, origin=self._owner)
         document = self._sealer.seal_document(value)
         await postgres_changes.put_document(self._database, change, type(value).__name__, document)

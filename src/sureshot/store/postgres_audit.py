@@ -12,12 +12,12 @@ from sureshot.store.rows import audit_from_row, audit_row, place_before
 
 async def add(database: Database, entries: Sequence[AuditEntry]) -> None:
     """Append *entries*; see ``Store.add_audit``."""
-    async with database.transaction() as connection:
+    async with database.transaction(aside=True) as connection:
         await connection.executemany(SQL["insert_audit"], [audit_row(entry) for entry in entries])
 
 
 async def page(database: Database, tenant: str, after: str | None, limit: int) -> list[AuditEntry]:
     """Return one page; see ``Store.audit``."""
-    async with database.connection() as connection:
+    async with database.connection(aside=True) as connection:
         rows = await connection.fetch(SQL["audit"], tenant, *place_before(after, "aud"), limit)
     return [audit_from_row(row) for row in rows]

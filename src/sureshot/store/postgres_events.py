@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sureshot.domain.ids import format_id, parse_id
 from sureshot.domain.model import Event, IdempotencyKey
 from sureshot.ports import AddEventResult, KeyConflict, KnownEvent, LeaseTerms
 from sureshot.store.postgres_intake import Batch, added, copy, row_of
 from sureshot.store.postgres_pool import Connection, Database
-from sureshot.store.postgres_schema import SQL, first_key
+from sureshot.store.postgres_schema import SQL
 from sureshot.store.rows import event_from_row, event_row, place_of, to_us
 
 
@@ -52,14 +50,6 @@ async def event(database: Database, tenant: str, event_id: str) -> Event | None:
     place = parse_id(event_id, "ev")
     if place is None:
         return None
-    async with database.connection() as connection:
+    async with database.connection(aside=True) as connection:
         row = await connection.fetchrow(SQL["event"], *place, tenant)
     return None if row is None else event_from_row(row)
-
-
-async def forget_before(connection: Connection, before: datetime, limit: int) -> int:
-    """Delete some events that are old, and every old key; return how many events."""
-    async with connection.transaction():
-        await connection.execute(SQL["forget_old_event_keys"], to_us(before))
-        status = await connection.execute(SQL["forget_old_events"], first_key(before), limit)
-    return int(status.rpartition(" ")[2])

@@ -16,7 +16,11 @@ Connection = Any
 """An asyncpg connection, in a pool's proxy or not."""
 
 CONNECT_TIMEOUT_S = 2.0
-COMMAND_TIMEOUT_S = 10.0
+TURN_TIMEOUT_S = 2.0
+"""How long a call waits for a connection that others are using."""
+COMMAND_TIMEOUT_S = 15.0
+"""Longer than the server may take to refuse (a lock, then the statement): silence beyond
+that means that it is gone."""
 START_PATIENCE_S = 10.0
 """A database that is just starting is waited for this long."""
 PROBE_S = 0.25
@@ -33,7 +37,7 @@ SESSION = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
-    "statement_timeout": "10s",
+    "statement_timeout": "8s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "15s",
     "tcp_keepalives_idle": "5",
@@ -67,7 +71,8 @@ class Database:
     """A pool of connections that notices when the database goes away and comes back.
 
     While it is away every call fails at once with ``StoreUnavailable``; one
-    probe in the background finds out when that is over.
+    probe in the background finds out when that is over. A busy database is not
+    away: who finds no free connection in time fails alone.
     """
 
     def __init__(self, url: str, size: int, name: str) -> None:
@@ -77,6 +82,9 @@ class Database:
         self._session = {**SESSION, "application_name": name}
         self._pool: Any = None
         self._probe: asyncio.Task[None] | None = None
+        self._doubt: asyncio.Task[None] | None = None
+        self._turns = asyncio.Semaphore(size)
+        self._aside = asyncio.Semaphore(max(1, size // 2))
 
     async def open(self) -> None:
         """Connect; raises ``ConfigurationError`` when the database cannot be used."""
@@ -113,9 +121,10 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._probe is not None:
-            self._probe.cancel()
-            await asyncio.gather(self._probe, return_exceptions=True)
+        tasks = [task for task in (self._probe, self._doubt) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._pool is not None:
             pool, self._pool = self._pool, None
             try:
@@ -125,27 +134,65 @@ class Database:
                 pool.terminate()
 
     @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection; any error of the database raises ``StoreUnavailable``."""
+    async def connection(self, *, aside: bool = False) -> AsyncIterator[Connection]:
+        """Lend a connection; any error of the database raises ``StoreUnavailable``.
+
+        *aside* marks what people ask for: all that together has at most half of
+        the connections, so that the delivery line always finds one.
+        """
+        self._open_pool()
+        async with self._turn(aside=aside):
+            pool = self._open_pool()
+            try:
+                async with pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+                    yield connection
+            except ERRORS as error:
+                if _is_fatal(error):
+                    self._went_away(error)
+                text = str(error) or type(error).__name__
+                raise StoreUnavailable(f"the database refused: {text}",
+                                       reason="store_unavailable") from error  # fmt: skip
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, *, aside: bool = False) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction that commits when the block ends."""
+        async with self.connection(aside=aside) as connection, connection.transaction():
+            yield connection
+
+    def _open_pool(self) -> Any:
         if self._pool is None:
             raise StoreUnavailable("the store is closed", reason="store_closed")
         if self._probe is not None:
             raise StoreUnavailable("the database does not answer", reason="store_unavailable")
-        try:
-            async with self._pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
-                yield connection
-        except ERRORS as error:
-            if _is_fatal(error):
-                self._went_away(error)
-            text = str(error) or type(error).__name__
-            raise StoreUnavailable(f"the database refused: {text}",
-                                   reason="store_unavailable") from error  # fmt: skip
+        return self._pool
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection inside a transaction that commits when the block ends."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+    async def _turn(self, *, aside: bool) -> AsyncIterator[None]:
+        """Wait until one of the pool's connections is free, and keep it for the block."""
+        async with contextlib.AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(TURN_TIMEOUT_S):
+                    for places in (self._aside, self._turns) if aside else (self._turns,):
+                        await held.enter_async_context(places)
+            except TimeoutError as error:
+                if self._doubt is None:
+                    self._doubt = asyncio.get_running_loop().create_task(self._ask())
+                raise StoreUnavailable("all connections to the database are in use",
+                                       reason="store_busy") from error  # fmt: skip
+            yield
+
+    async def _ask(self) -> None:
+        """Find out whether the connections are busy, or wait for a database that is away."""
+        try:
+            connection = await self.listen_connection()
+            connection.terminate()
+        except (OSError, TimeoutError) as error:
+            self._went_away(error)
+        except ERRORS:
+            # It answers, if only to refuse one connection more.
+            pass
+        finally:
+            self._doubt = None
 
     def _went_away(self, error: BaseException) -> None:
         if self._probe is None and self._pool is not None:
@@ -180,6 +227,9 @@ class Database:
 
 def _is_fatal(error: BaseException) -> bool:
     """Whether *error* says that the connection, not the statement, is at fault."""
+    if isinstance(error, asyncpg.InterfaceError):
+        # Misuse, or a connection that broke before: the next call finds out what is the matter.
+        return False
     if isinstance(error, asyncpg.PostgresError):
         code = error.sqlstate or ""
         # 25006: a former primary that is a standby now answers reads and refuses writes.

@@ -10,14 +10,16 @@ from sureshot.domain.ids import format_id, parse_id
 from sureshot.domain.model import Attempt, Webhook, WebhookState
 from sureshot.ports import Counts, Page, WebhookFilter
 from sureshot.store.postgres_pool import Connection, Database
-from sureshot.store.postgres_schema import SQL, first_key
+from sureshot.store.postgres_schema import SQL
 from sureshot.store.rows import (
     CODES,
     LANES_PER_CALL,
     ROWS_PER_PAGE,
     attempt_from_row,
+    first_key,
     from_us,
     key_of,
+    place_id,
     to_us,
     webhook_from_row,
 )
@@ -62,7 +64,7 @@ async def list_webhooks(
     bounded number of rows; the outer one drops what does not match.
     """
     values = _Values()
-    walked = _walked(which, after, values)
+    walked = _walked("*", which, after, values)
     matching = _matching(tenant, which, values)
     records = await connection.fetch(
         f"SELECT * FROM ({walked}) walked WHERE {matching} ORDER BY key DESC LIMIT {limit}",  # noqa: S608
@@ -73,12 +75,12 @@ async def list_webhooks(
     if len(items) == limit:
         return Page(items, items[-1].id)
     inner = _Values()
-    walked = _walked(which, after, inner)
-    end = await connection.fetchrow(
-        f"SELECT key, tail FROM ({walked}) walked OFFSET {ROWS_PER_PAGE - 1}",  # noqa: S608
+    walked = _walked("key", which, after, inner)
+    end = await connection.fetchval(
+        f"SELECT key FROM ({walked}) walked OFFSET {ROWS_PER_PAGE - 1}",  # noqa: S608
         *inner.given,
     )
-    return Page(items, None if end is None else format_id(end["key"], end["tail"]))
+    return Page(items, None if end is None else place_id(end))
 
 
 class _Values:
@@ -92,7 +94,7 @@ class _Values:
         return f"${len(self.given)}"
 
 
-def _walked(which: WebhookFilter, after: str | None, values: _Values) -> str:
+def _walked(columns: str, which: WebhookFilter, after: str | None, values: _Values) -> str:
     where = ["true"]
     if which.state in _INDEXED_STATES:
         # A literal, not a parameter: only then does the partial index apply.
@@ -106,7 +108,10 @@ def _walked(which: WebhookFilter, after: str | None, values: _Values) -> str:
     if which.since is not None:
         where.append(f"key >= {values.add(first_key(which.since))}")
     conditions = " AND ".join(where)
-    return f"SELECT * FROM webhooks WHERE {conditions} ORDER BY key DESC LIMIT {ROWS_PER_PAGE}"  # noqa: S608
+    return (
+        f"SELECT {columns} FROM webhooks WHERE {conditions} "  # noqa: S608
+        f"ORDER BY key DESC LIMIT {ROWS_PER_PAGE}"
+    )
 
 
 def _matching(tenant: str, which: WebhookFilter, values: _Values) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from sureshot.domain.errors import StoreUnavailable
+from sureshot.domain.errors import ConfigurationError, StoreUnavailable
 from sureshot.ports import Change, ChangeKind
-from sureshot.store.postgres_pool import ERRORS, Connection, Database
+from sureshot.store.postgres_pool import ERRORS, START_PATIENCE_S, Connection, Database
 from sureshot.store.postgres_schema import SQL
 from sureshot.telemetry.logging import get_logger
 
@@ -34,15 +34,26 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+        self._last_error = "no answer"
 
     def add(self, told: Callable[[Change], None]) -> None:
         """Have *told* called for every change."""
         self._told.append(told)
 
     async def open(self) -> None:
-        """Start listening; returns once changes are heard."""
+        """Start listening; returns once changes are heard.
+
+        Raises ``ConfigurationError`` when there is no connection to listen on.
+        """
         self._task = asyncio.get_running_loop().create_task(self._listen())
-        await self._listening.wait()
+        try:
+            async with asyncio.timeout(START_PATIENCE_S):
+                await self._listening.wait()
+        except TimeoutError as error:
+            raise ConfigurationError(
+                "SURESHOT_DATABASE_URL: PostgreSQL gives no connection to listen on "
+                f"({self._last_error})"
+            ) from error
 
     async def close(self) -> None:
         """Stop listening."""
@@ -89,7 +100,8 @@ class Watch:
                     with contextlib.suppress(*ERRORS):
                         connection.terminate()
             except ERRORS as error:
-                log.warning("watch.lost", reason=str(error) or type(error).__name__)
+                self._last_error = str(error) or type(error).__name__
+                log.warning("watch.lost", reason=self._last_error)
             except Exception:
                 # A watch that ended for good would leave this process with stale caches.
                 log.exception("watch.failed")
@@ -120,6 +132,7 @@ class Watch:
             told(change)
 
 
-async def announce(connection: Connection, change: Change) -> None:
+async def announce(connection: Connection, *changes: Change) -> None:
     """Tell every process; inside a transaction they hear of it when that commits."""
-    await connection.fetchval(SQL["announce"], msgspec.json.encode(change).decode())
+    told = [msgspec.json.encode(change).decode() for change in changes]
+    await connection.fetchval(SQL["announce"], told)

@@ -49,6 +49,8 @@ SUSPECT_AFTER = 5
 CRASHES_ALLOWED = 8
 """...and after this many it is failed with ``worker_crashed``."""
 NEVER_US = 1 << 62
+LANES_KEPT = timedelta(days=1)
+"""A lane whose closing ended so long ago is forgotten: nobody came back to it."""
 
 
 def to_us(at: datetime) -> int:
@@ -61,12 +63,25 @@ def from_us(us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=us)
 
 
+def first_key(at: datetime) -> int:
+    """Return the lowest key an id made at *at* can have."""
+    return (to_us(at) // 1000) << 12
+
+
 def key_of(webhook_id: str) -> int:
     """Return the integer key of a well-formed webhook id."""
     parsed = parse_id(webhook_id)
     if parsed is None:
         raise ValueError(f"not a webhook id: {webhook_id!r}")
     return parsed[0]
+
+
+def place_id(key: int) -> str:
+    """Return what a page may begin after when the row at *key* may be another tenant's.
+
+    It tells when that row was made, and nothing of its id that nobody could guess.
+    """
+    return format_id(key, 0)
 
 
 def place_of(text: str, prefix: str) -> tuple[int, int]:

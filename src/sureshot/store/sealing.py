@@ -15,6 +15,8 @@ from sureshot.domain.model import Endpoint, Tenant, Token
 
 Document = TypeVar("Document", Endpoint, Tenant, Token)
 
+KINDS = tuple(kind.__name__ for kind in (Endpoint, Tenant, Token))
+"""What the documents that are sealed are called."""
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 
@@ -55,6 +57,11 @@ class Sealer:
                 f"{place} cannot be decrypted: SURESHOT_SECRET_KEY (or secret.key beside the "
                 "database) is not the key it was stored with"
             ) from error
+
+    def reseal(self, kind: str, key: str, sealed: bytes) -> bytes:
+        """Return a document encrypted with the present key; raises ``ConfigurationError``."""
+        place = f"{kind} {key}"
+        return self.seal(place, self.open(place, sealed))
 
     def seal_document(self, value: Endpoint | Tenant | Token) -> bytes:
         """Return *value* as an encrypted document, bound to its kind and id."""

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import IO
-
-import apsw
 
 from sureshot.domain.errors import ConfigurationError, StoreUnavailable
 from sureshot.domain.model import (
@@ -42,16 +38,19 @@ from sureshot.ports import (
 from sureshot.store import (
     sqlite_audit,
     sqlite_changes,
+    sqlite_endpoints,
     sqlite_events,
     sqlite_intake,
+    sqlite_lanes,
     sqlite_reads,
     sqlite_record,
+    sqlite_upkeep,
 )
-from sureshot.store.queries import read_sql
-from sureshot.store.rows import from_us, to_us
+from sureshot.store.rows import LANES_KEPT
 from sureshot.store.sealing import Document, Sealer
 from sureshot.store.sqlite_due import DueQuery
-from sureshot.store.sqlite_rows import SQL
+from sureshot.store.sqlite_file import prepare, take_file
+from sureshot.store.sqlite_lanes import LanesInMemory
 from sureshot.store.sqlite_thread import DatabaseThread
 
 PAUSE = "Pause"
@@ -74,7 +73,7 @@ class SqliteStore:
         self._lock: IO[str] | None = None
         self._threads: tuple[DatabaseThread, DatabaseThread] | None = None
         self._due = DueQuery()
-        self._closed_lanes: dict[str, tuple[int | None, str]] = {}
+        self._lanes = LanesInMemory({})
         self._paused = False
         self._owner = ""
 
@@ -87,14 +86,14 @@ class SqliteStore:
         cannot be used.
         """
         self._owner = owner
-        self._lock = await asyncio.to_thread(_take_file, self._path, owner)
+        self._lock = await asyncio.to_thread(take_file, self._path, owner)
         try:
             writer = DatabaseThread(self._path, writes=True)
-            await writer.run(_prepare)
+            await writer.run(prepare)
         except StoreUnavailable as error:
             raise ConfigurationError(f"cannot use {self._path}: {error.detail}") from error
         self._threads = writer, DatabaseThread(self._path, writes=False)
-        self._closed_lanes = await writer.run(sqlite_changes.closed_lanes)
+        self._lanes = LanesInMemory(await writer.run(sqlite_lanes.closed_lanes))
         self._paused = bool(await writer.run(sqlite_changes.documents, PAUSE))
 
     async def close(self) -> None:
@@ -167,7 +166,7 @@ class SqliteStore:
         if self._paused:
             return Due([], None)
         return await self._writer.run(
-            self._due.lease_due, limit, limit_bytes, per_lane, now, terms, self._closed_lanes
+            self._due.lease_due, limit, limit_bytes, per_lane, now, terms, self._lanes.rows
         )
 
     async def renew(self, leases: Sequence[Lease], terms: LeaseTerms) -> list[Lease]:
@@ -229,28 +228,34 @@ class SqliteStore:
         return await self._reader.run(sqlite_reads.failing, endpoint_ids, since)
 
     async def prepare(self, now: datetime) -> None:
-        """See ``Store.prepare``; a file needs nothing."""
+        """See ``Store.prepare``; the file itself needs nothing."""
+        forget = sqlite_lanes.forget_old_lanes
+        self._lanes.forget(await self._writer.run(forget, now - LANES_KEPT))
 
     async def forget_before(self, before: datetime, limit: int) -> int:
         """See ``Store.forget_before``."""
-        return await self._writer.run(sqlite_changes.forget_before, before, limit)
+        return await self._writer.run(sqlite_upkeep.forget_before, before, limit)
 
-    async def close_lane(self, lane: str, until: datetime | None, reason: str) -> None:
-        """See ``Store.close_lane``."""
-        await self._writer.run(sqlite_changes.close_lane, lane, until, reason)
-        self._closed_lanes[lane] = (None if until is None else to_us(until), reason)
+    async def forget_keys(self, before: datetime, limit: int) -> int:
+        """See ``Store.forget_keys``."""
+        return await self._writer.run(sqlite_upkeep.forget_keys, before, limit)
 
-    async def open_lane(self, lane: str) -> None:
-        """See ``Store.open_lane``."""
-        await self._writer.run(sqlite_changes.open_lane, lane)
-        self._closed_lanes.pop(lane, None)
+    async def forget_audit(self, before: datetime, limit: int) -> int:
+        """See ``Store.forget_audit``."""
+        return await self._writer.run(sqlite_upkeep.forget_audit, before, limit)
+
+    async def reencrypt(self) -> int:
+        """See ``Store.reencrypt``."""
+        return await self._writer.run(sqlite_upkeep.reencrypt, self._sealer)
+
+    async def change_lanes(self, changes: Mapping[str, ClosedLane | None]) -> None:
+        """See ``Store.change_lanes``."""
+        await self._writer.run(sqlite_lanes.change_lanes, changes)
+        self._lanes.change(changes)
 
     async def closed_lanes(self) -> list[ClosedLane]:
         """See ``Store.closed_lanes``."""
-        return [
-            ClosedLane(lane, None if until is None else from_us(until), reason)
-            for lane, (until, reason) in self._closed_lanes.items()
-        ]
+        return self._lanes.all()
 
     async def set_paused(self, *, paused: bool) -> None:
         """See ``Store.set_paused``."""
@@ -268,12 +273,24 @@ class SqliteStore:
 
     async def put_endpoint(self, endpoint: Endpoint) -> None:
         """See ``Store.put_endpoint``."""
-        await self._put(endpoint)
+        await self._writer.run(sqlite_endpoints.put_endpoint, self._sealer, endpoint)
+        self._lanes.note(endpoint)
+
+    async def update_endpoint(
+        self, endpoint_id: str, change: Callable[[Endpoint], Endpoint]
+    ) -> Endpoint | None:
+        """See ``Store.update_endpoint``."""
+        changed = await self._writer.run(
+            sqlite_endpoints.update_endpoint, self._sealer, endpoint_id, change
+        )
+        if changed is not None:
+            self._lanes.note(changed)
+        return changed
 
     async def delete_endpoint(self, endpoint_id: str) -> None:
         """See ``Store.delete_endpoint``."""
-        await self._writer.run(sqlite_changes.delete_endpoint, endpoint_id)
-        self._closed_lanes.pop(endpoint_id, None)
+        await self._writer.run(sqlite_endpoints.delete_endpoint, endpoint_id)
+        self._lanes.forget([endpoint_id])
 
     async def endpoint(self, endpoint_id: str) -> Endpoint | None:
         """See ``Store.endpoint``."""
@@ -315,7 +332,7 @@ class SqliteStore:
         """See ``Store.audit``."""
         return await self._reader.run(sqlite_audit.page, tenant, after, limit)
 
-    async def _put(self, value: Endpoint | Tenant | Token) -> None:
+    async def _put(self, value: Tenant | Token) -> None:
         document = self._sealer.seal_document(value)
         await self._writer.run(
             sqlite_changes.put_document, type(value).__name__, value.id, document
@@ -325,30 +342,3 @@ class SqliteStore:
         # The writer's connection sees its own commits at once; a reader might lag behind.
         found = await self._writer.run(sqlite_changes.documents, kind.__name__)
         return [self._sealer.open_document(kind, key, document) for key, document in found]
-
-
-def _take_file(path: Path, owner: str) -> IO[str]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"cannot use {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.seek(0)
-        holder = lock.read().strip() or "another process"
-        lock.close()
-        raise ConfigurationError(
-            f"{path} is in use by {holder}; one process owns a SQLite file. "
-            "Stop it first, or give this one another SURESHOT_DATABASE_URL"
-        ) from error
-    lock.truncate(0)
-    lock.write(f"process {os.getpid()} ({owner})")
-    lock.flush()
-    return lock
-
-
-def _prepare(connection: apsw.Connection) -> None:
-    connection.execute(read_sql("sqlite_schema.sql"))
-    connection.execute(SQL["void_all"])

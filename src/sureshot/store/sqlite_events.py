@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import apsw
 
 from sureshot.domain.ids import format_id, parse_id
-from sureshot.domain.model import Event, IdempotencyKey
+from sureshot.domain.model import KEY_LIFETIME, Event, IdempotencyKey
 from sureshot.ports import Added, AddEventResult, KeyConflict, KnownEvent, LeaseTerms
 from sureshot.store.rows import event_from_row, event_row, place_of, to_us
-from sureshot.store.sqlite_intake import KEY_LIFETIME, Batch, add
+from sureshot.store.sqlite_intake import Batch, add
 from sureshot.store.sqlite_rows import SQL, fetch_one
 
 
@@ -47,10 +45,3 @@ def event(connection: apsw.Connection, tenant: str, event_id: str) -> Event | No
     place = parse_id(event_id, "ev")
     row = None if place is None else fetch_one(connection, "event", (*place, tenant))
     return None if row is None else event_from_row(row)
-
-
-def forget_before(connection: apsw.Connection, before: datetime, limit: int) -> int:
-    """Delete some events that are old, and every old key; return how many events."""
-    connection.execute(SQL["forget_old_event_keys"], (to_us(before),))
-    connection.execute(SQL["forget_old_events"], ((to_us(before) // 1000) << 12, limit))
-    return connection.changes()

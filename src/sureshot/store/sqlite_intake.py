@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import apsw
 
 from sureshot.domain.ids import format_id
-from sureshot.domain.model import IdempotencyKey, NewWebhook
+from sureshot.domain.model import KEY_LIFETIME, IdempotencyKey, NewWebhook
 from sureshot.ports import Added, AddResult, KeyConflict, LeaseTerms, Twin
 from sureshot.store.rows import STATES, Row, from_us, insert_row, key_of, newborn_lease, to_us
 from sureshot.store.sqlite_rows import SQL, fetch_one
-
-KEY_LIFETIME = timedelta(hours=24)
 
 Batch = Sequence[tuple[NewWebhook, bool]]
 

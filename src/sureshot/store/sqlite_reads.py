@@ -16,8 +16,10 @@ from sureshot.store.rows import (
     ROWS_PER_PAGE,
     Row,
     attempt_from_row,
+    first_key,
     from_us,
     key_of,
+    place_id,
     to_us,
     webhook_from_row,
 )
@@ -68,8 +70,9 @@ def list_webhooks(
             items.append(_with_last_attempt(connection, row))
             if len(items) == limit:
                 break
-    ended = last is None or (len(items) < limit and seen < ROWS_PER_PAGE)
-    return Page(items, None if ended or last is None else format_id(last[0], last[1]))
+    if len(items) == limit:
+        return Page(items, items[-1].id)
+    return Page(items, None if last is None or seen < ROWS_PER_PAGE else place_id(last[0]))
 
 
 def _conditions(which: WebhookFilter, after: str | None) -> tuple[str, list[object]]:
@@ -85,16 +88,11 @@ def _conditions(which: WebhookFilter, after: str | None) -> tuple[str, list[obje
         values.append(key_of(after))
     if which.until is not None:
         where.append("key < ?")
-        values.append(_first_key(which.until))
+        values.append(first_key(which.until))
     if which.since is not None:
         where.append("key >= ?")
-        values.append(_first_key(which.since))
+        values.append(first_key(which.since))
     return " AND ".join(where), values
-
-
-def _first_key(at: datetime) -> int:
-    """Return a key no webhook created well before *at* has; ``_matches`` is exact."""
-    return (to_us(at) // 1000) << 12
 
 
 def _matches(row: Row, tenant: str, which: WebhookFilter) -> bool:
@@ -151,5 +149,5 @@ def latest_id(connection: apsw.Connection) -> str | None:
 
 def failing(connection: apsw.Connection, endpoint_ids: Sequence[str], since: datetime) -> list[str]:
     """Return who fails all the time; see ``Store.failing``."""
-    bounds = (_first_key(since), to_us(since))
+    bounds = (first_key(since), to_us(since))
     return [one for one in endpoint_ids if fetch_one(connection, "failing", (one, *bounds))]

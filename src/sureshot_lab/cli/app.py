@@ -6,7 +6,17 @@ import sys
 
 import typer
 
-from sureshot_lab.cli import compare_commands, report_commands, run_commands
+from sureshot_lab.cli import (
+    capacity_commands,
+    check_commands,
+    compare_commands,
+    profile_commands,
+    report_commands,
+    run_commands,
+    scale_commands,
+    scaling_commands,
+    traffic_commands,
+)
 from sureshot_lab.cli.printing import examples
 
 HELP = """Measure what the service can do on this machine, and hold it against its targets.
@@ -45,6 +55,12 @@ app = typer.Typer(
 run_commands.register(app)
 report_commands.register(app)
 compare_commands.register(app)
+check_commands.register(app)
+traffic_commands.register(app)
+profile_commands.register(app)
+capacity_commands.register(app)
+scale_commands.register(app)
+scaling_commands.register(app)
 
 
 def main() -> None:

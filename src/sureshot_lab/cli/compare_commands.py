@@ -80,12 +80,17 @@ def compare(
 def save(
     runs: Annotated[list[str], typer.Argument(help="Repetitions of one scenario.")],
     folder: Folder = BASELINES,
+    as_json: Json = False,
 ) -> None:
     """Keep runs as the baseline of their scenario, machine and revision."""
     from sureshot_lab.analysis.baselines import baseline_of, save_baseline  # noqa: PLC0415 - slow
 
     results = [result for one in runs for result in _read(one)]
-    print_line(str(save_baseline(folder, baseline_of(results))))
+    path = str(save_baseline(folder, baseline_of(results)))
+    if as_json:
+        print_json({"baseline": path})
+    else:
+        print_line(path)
 
 
 def check(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sureshot_lab.cli.printing import examples, print_line
+from sureshot_lab.cli.printing import Json, examples, print_json, print_line
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +27,7 @@ def report(
     scaling: Annotated[
         bool, typer.Option("--scaling", help="Compare the files as runs at several scales.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what result files say, and write a run's reports anew.
 
@@ -42,14 +43,42 @@ def report(
         folder = path if path.is_dir() else path.parent
         if (folder / FILE).exists() and path.name in {folder.name, FILE}:
             write(folder, read_result(folder))
+    if as_json:
+        _print_readings(files)
+        return
     arguments = ["--scaling"] if scaling else []
     raise typer.Exit(main([*arguments, *map(str, files)]))
 
 
 def index(
     runs: Annotated[Path, typer.Argument(help="Folder the runs are kept in.")] = Path("runs"),
+    as_json: Json = False,
 ) -> None:
     """Write a page over all runs, with trends: runs/index.html."""
     from sureshot_lab.report.index import write_index  # noqa: PLC0415 - slow to load
 
-    print_line(str(write_index(runs)))
+    page = str(write_index(runs))
+    if as_json:
+        print_json({"page": page})
+    else:
+        print_line(page)
+
+
+def _print_readings(files: list[Path]) -> None:
+    """Print what each file says of every target, as JSON."""
+    from sureshot_lab.readers.files import read_file  # noqa: PLC0415 - slow to load
+    from sureshot_lab.readers.judge import judge  # noqa: PLC0415
+
+    print_json(
+        [
+            {
+                "file": str(path),
+                "requests": reading.requests,
+                "failedRequests": reading.failed_requests,
+                "ratePerS": reading.rate_per_s,
+                "latency": vars(reading.latency),
+                "targets": [{"state": one.state, "gate": one.gate} for one in judge(reading)],
+            }
+            for path, reading in ((path, read_file(path)) for path in files)
+        ]
+    )

@@ -52,7 +52,7 @@ def desired_by_utilisation(
     if not growing_with_unready and not missing:
         if tolerated(ratio, tolerance):
             return current
-        return _ceil(ratio * len(known))
+        return math.ceil(ratio * len(known))
     if ratio < 1.0:
         # Going down, a pod nobody knows of is taken to be fully used; going up, to be idle.
         full_percent = max(100, target_percent)
@@ -70,7 +70,7 @@ def desired_by_average(
     """Return the replicas that bring *total* to *average* for each: an external metric."""
     if tolerated(total / (average * current), tolerance):
         return current
-    return _ceil(total / average)
+    return math.ceil(total / average)
 
 
 def _ratio(known: Sequence[tuple[int, int]], target_percent: int) -> float:
@@ -87,14 +87,10 @@ def _damped(first: float, ratio: float, count: int, current: int, tolerance: flo
     turned = (first < 1.0 < ratio) or (ratio < 1.0 < first)
     if turned or tolerated(ratio, tolerance):
         return current
-    wanted = _ceil(ratio * count)
+    wanted = math.ceil(ratio * count)
     if (ratio < 1.0 and wanted > current) or (ratio > 1.0 and wanted < current):
         return current
     return wanted
-
-
-def _ceil(replicas: float) -> int:
-    return math.ceil(round(replicas, 9))
 
 
 class Controller:

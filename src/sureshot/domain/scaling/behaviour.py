@@ -59,9 +59,7 @@ class Direction:
 class Behaviour:
     """The rules for both; the defaults are Kubernetes's."""
 
-    up: Direction = Direction(
-        0.0, (Policy(Unit.PODS, 4, 15.0), Policy(Unit.PERCENT, 100, 15.0))
-    )
+    up: Direction = Direction(0.0, (Policy(Unit.PODS, 4, 15.0), Policy(Unit.PERCENT, 100, 15.0)))
     down: Direction = Direction(DOWN_AFTER_S, (Policy(Unit.PERCENT, 100, 15.0),))
 
 
@@ -79,6 +77,11 @@ class Stabiliser:
         The first time the number as it is counts as a wish too: whoever has just begun
         to watch knows too little to go down.
         """
+        lowest, highest = self.bounds(now_s, current, wanted)
+        return min(max(current, lowest), highest)
+
+    def bounds(self, now_s: float, current: int, wanted: int) -> tuple[int, int]:
+        """Return the lowest wish of the upward window and the highest of the other; as above."""
         if not self._last_wished_s:
             self._last_wished_s[current] = now_s
         highest = max([wanted, *self._within(now_s, self._down_s)])
@@ -86,7 +89,7 @@ class Stabiliser:
         kept_s = max(self._up_s, self._down_s)
         self._last_wished_s = {w: self._last_wished_s[w] for w in self._within(now_s, kept_s)}
         self._last_wished_s[wanted] = now_s
-        return min(max(current, lowest), highest)
+        return lowest, highest
 
     def _within(self, now_s: float, window_s: float) -> list[int]:
         return [w for w, at_s in self._last_wished_s.items() if now_s - at_s < window_s]
@@ -123,7 +126,7 @@ class RateLimit:
         proposals = [
             start + policy.value
             if policy.unit is Unit.PODS
-            else math.ceil(round(start * (100 + policy.value) / 100, 9))
+            else math.ceil(start * (1 + policy.value / 100))
             for policy in rules.policies
             for start in (self._at_start(now_s, current, policy),)
         ]
@@ -137,7 +140,7 @@ class RateLimit:
         proposals = [
             start - policy.value
             if policy.unit is Unit.PODS
-            else int(start * (100 - policy.value) / 100)
+            else int(start * (1 - policy.value / 100))
             for policy in rules.policies
             for start in (self._at_start(now_s, current, policy),)
         ]

@@ -6,12 +6,13 @@ import math
 
 START_PER_S = 1000.0
 """Taken for granted until seen otherwise; an idle core does several times as much."""
-PRIOR_S = 2.0
-"""The start value weighs as much as so many busy seconds."""
-MEMORY_S = 60.0
+PRIOR_S = 0.25
+"""The start value weighs no more than so many busy seconds: it is a guess."""
+MEMORY_S = 30.0
 """The mean is over about so many of the latest busy seconds of replicas."""
 BUSY_ENOUGH = 0.4
 """Below this share too little is asked of a replica to see what it can do."""
+RISES_S = 5.0
 FORGETS_S = 300.0
 
 
@@ -23,26 +24,34 @@ class Capacity:
         self.learned = False
         self._start_per_s = start_per_s
         self._evidence_s = PRIOR_S
+        self._busy_before = 0.0
 
     def observe(self, elapsed_s: float, replicas: int, done: float, busy: float) -> None:
-        """Take in that *replicas* did *done* webhooks, being *busy* a share of the time.
+        """Take in that *replicas* did *done* webhooks, and that they are *busy* now, 0 to 1.
 
         A replica is busy by the share of its slots that are taken, and wholly while work
         waits for it whatever its slots: then something else, such as its core, is used up.
+        Where work has just begun or ended nothing is learned: what was done before
+        belongs to another share.
         """
+        before, self._busy_before = self._busy_before, busy
         if replicas < 1 or done <= 0:
             return
         seen_per_s = done / elapsed_s / replicas
-        if busy >= BUSY_ENOUGH:
-            busy_s = elapsed_s * replicas * busy
-            self.per_s += (seen_per_s / busy - self.per_s) * busy_s / (self._evidence_s + busy_s)
-            self._evidence_s = min(MEMORY_S, self._evidence_s + busy_s)
-            self.learned = True
+        if min(before, busy) >= BUSY_ENOUGH:
+            self._learn(elapsed_s * replicas, seen_per_s, (before + busy) / 2)
         elif seen_per_s > self.per_s:
-            self.per_s = seen_per_s
+            # It can do what it does; a late heartbeat may make it look like more.
+            self.per_s += (seen_per_s - self.per_s) * min(1.0, elapsed_s / RISES_S)
             self.learned = True
-        else:
-            self._forget(elapsed_s, seen_per_s / max(busy, 1e-6))
+        elif max(before, busy) < BUSY_ENOUGH:
+            self._forget(elapsed_s, seen_per_s / max(before, busy, 1e-6))
+
+    def _learn(self, replica_s: float, seen_per_s: float, busy: float) -> None:
+        busy_s = replica_s * busy
+        self.per_s += (seen_per_s / busy - self.per_s) * busy_s / (self._evidence_s + busy_s)
+        self._evidence_s = min(MEMORY_S, self._evidence_s + busy_s)
+        self.learned = True
 
     def _forget(self, elapsed_s: float, at_most_per_s: float) -> None:
         """Drift back to the start value: what made replicas slow may be over.

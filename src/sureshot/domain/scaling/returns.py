@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 SETTLES_S = 15.0
 """So long after a change new replicas may still be warming up."""
-MEASURED_S = 5.0
+MEASURED_S = 3.0
 """So long all replicas must be wholly busy before their throughput counts."""
 WORTH = 0.25
 """Growth is useless below this share of what as many more replicas should bring."""
-TRIES_AGAIN_S = 300.0
+TRIES_AGAIN_S = 900.0
+BETTER = 1.25
+"""So much more throughput than under the ceiling means that what limited it is gone."""
+FOLLOWS_S = 10.0
 
 
-@dataclass
+@dataclass(slots=True)
 class _Level:
     """What so many replicas did together while they were wholly busy."""
 
@@ -32,23 +36,29 @@ class _Level:
 
 
 class Returns:
-    """Sets a ceiling where growth brought nothing, and lifts it after a while."""
+    """Sets a ceiling where growth brought nothing, and lifts it when that changes, or in time."""
 
     def __init__(self) -> None:
         self._before: _Level | None = None
         self._level: _Level | None = None
-        self._ceiling = 0
+        self._per_s = 0.0
+        self._ceiling: int | None = None
         self._until_s = 0.0
+        self._limited_per_s = 0.0
         self.reason = ""
 
     def ceiling(self, now_s: float) -> int | None:
         """Return the most replicas that make sense; None when nothing speaks against more."""
-        return self._ceiling if self._ceiling and now_s < self._until_s else None
+        return self._ceiling if now_s < self._until_s else None
 
     def observe(
         self, now_s: float, elapsed_s: float, replicas: int, done: float, *, saturated: bool
     ) -> None:
         """Take in what *replicas* did in the last *elapsed_s*, *saturated* if work waited."""
+        weight = 1 - math.exp(-elapsed_s / FOLLOWS_S)
+        self._per_s += weight * (done / elapsed_s - self._per_s)
+        if self._per_s > BETTER * self._limited_per_s:
+            self._ceiling = None
         level = self._level
         if level is None or replicas != level.replicas:
             self._change(now_s, replicas)
@@ -70,14 +80,17 @@ class Returns:
         self._level = _Level(replicas, now_s)
 
     def _judge(self, now_s: float, before: _Level, level: _Level) -> None:
-        gained = level.per_s / before.per_s - 1 if before.per_s else 1.0
-        hoped = level.replicas / before.replicas - 1 if before.replicas else 1.0
-        if gained >= WORTH * hoped:
-            self._ceiling = 0
+        if not before.per_s or not before.replicas:
             return
-        self._ceiling, self._until_s = level.replicas, now_s + TRIES_AGAIN_S
+        gained = level.per_s / before.per_s
+        if gained - 1 >= WORTH * (level.replicas / before.replicas - 1):
+            return
+        # As many as do the same at the rate of the fewer.
+        self._ceiling = math.ceil(before.replicas * max(1.0, gained))
+        self._until_s = now_s + TRIES_AGAIN_S
+        self._limited_per_s = max(level.per_s, before.per_s)
         self.reason = (
-            f"{before.replicas} replicas did {before.per_s:.0f} webhooks a second and "
+            f"{before.replicas} did {before.per_s:.0f} webhooks a second and "
             f"{level.replicas} do {level.per_s:.0f}: more would not help, something else "
             "is the limit (receivers, the database, this machine)"
         )

@@ -205,16 +205,38 @@ SELECT key, tail FROM webhooks ORDER BY key DESC LIMIT 1;
 -- closed_lanes --
 SELECT lane, until, reason FROM closed_lanes;
 
--- close_lane --
-INSERT INTO closed_lanes VALUES ($1, $2, $3)
-ON CONFLICT (lane) DO UPDATE SET until = excluded.until, reason = excluded.reason;
+-- close_lanes --
+INSERT INTO closed_lanes SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[])
+ON CONFLICT (lane) DO UPDATE SET until = excluded.until, reason = excluded.reason
+    WHERE closed_lanes.reason <> 'disabled' OR excluded.reason = 'disabled'
+RETURNING lane;
 
--- open_lane --
-DELETE FROM closed_lanes WHERE lane = $1;
+-- open_lanes --
+WITH opened AS (
+    DELETE FROM closed_lanes WHERE lane = ANY ($1::text[]) AND reason <> 'disabled'
+)
+SELECT wanted.lane FROM unnest($1::text[]) AS wanted (lane)
+WHERE NOT EXISTS (SELECT 1 FROM closed_lanes closed
+                  WHERE closed.lane = wanted.lane AND closed.reason = 'disabled');
+
+-- enable_lane --
+DELETE FROM closed_lanes WHERE lane = $1 AND reason = 'disabled' RETURNING lane;
+
+-- forget_lane --
+DELETE FROM closed_lanes WHERE lane = $1 RETURNING lane;
+
+-- forget_old_lanes --
+DELETE FROM closed_lanes WHERE until <= $1;
 
 -- put_document --
 INSERT INTO documents VALUES ($1, $2, $3)
 ON CONFLICT (kind, id) DO UPDATE SET document = excluded.document;
+
+-- replace_documents --
+UPDATE documents d SET document = n.new
+FROM unnest($2::text[], $3::bytea[], $4::bytea[]) AS n (id, old, new)
+WHERE d.kind = $1 AND d.id = n.id AND d.document = n.old
+RETURNING d.id;
 
 -- delete_document --
 DELETE FROM documents WHERE kind = $1 AND id = $2;
@@ -225,8 +247,11 @@ SELECT id, document FROM documents WHERE kind = $1 ORDER BY id COLLATE "C";
 -- document --
 SELECT document FROM documents WHERE kind = $1 AND id = $2;
 
+-- document_for_update --
+SELECT document FROM documents WHERE kind = $1 AND id = $2 FOR UPDATE;
+
 -- announce --
-SELECT pg_notify('sureshot', $1);
+SELECT count(pg_notify('sureshot', told)) FROM unnest($1::text[]) AS told;
 
 -- beat --
 WITH beaten AS (
@@ -272,7 +297,7 @@ WHERE lease_until IS NOT NULL AND owner IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM processes p WHERE p.owner = webhooks.owner);
 
 -- partitions --
-SELECT child.relname AS name
+SELECT child.relname AS name, child.reltuples::bigint AS rows
 FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
 WHERE inhparent = 'webhooks'::regclass AND child.relname ~ '^webhooks_[0-9]{8}$'
 ORDER BY child.relname;
@@ -287,7 +312,14 @@ DELETE FROM attempts WHERE webhook BETWEEN $1 AND $2 AND webhook = ANY ($3::bigi
 DELETE FROM webhooks WHERE key BETWEEN $1 AND $2 AND key = ANY ($3::bigint[]);
 
 -- forget_old_keys --
-DELETE FROM idempotency_keys WHERE created_at <= $1;
+DELETE FROM idempotency_keys k USING
+    (SELECT tenant, key FROM idempotency_keys WHERE created_at <= $1
+     ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS old
+WHERE k.tenant = old.tenant AND k.key = old.key;
+
+-- oldest_key --
+SELECT least((SELECT min(created_at) FROM idempotency_keys),
+             (SELECT min(created_at) FROM event_keys));
 
 -- insert_audit --
 INSERT INTO audit (key, tail, tenant, at, token_id, token_name, action, subject)
@@ -296,6 +328,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 -- audit --
 SELECT key, tail, tenant, at, token_id, token_name, action, subject FROM audit
 WHERE tenant = $1 AND (key, tail) < ($2, $3) ORDER BY key DESC, tail DESC LIMIT $4;
+
+-- forget_old_audit --
+DELETE FROM audit USING
+    (SELECT a.* FROM documents d
+     CROSS JOIN LATERAL (SELECT tenant, key, tail FROM audit
+                         WHERE tenant = d.id AND key < $1 ORDER BY key LIMIT $2) a
+     WHERE d.kind = 'Tenant' LIMIT $2) AS old
+WHERE audit.tenant = old.tenant AND audit.key = old.key AND audit.tail = old.tail;
 
 -- insert_event --
 INSERT INTO events (key, tail, tenant, event_type, payload, created_at, webhooks)
@@ -320,7 +360,10 @@ FROM event_keys k JOIN events e ON e.key = k.event AND e.tail = k.event_tail
 WHERE k.tenant = $1 AND k.key = $2;
 
 -- forget_old_event_keys --
-DELETE FROM event_keys WHERE created_at <= $1;
+DELETE FROM event_keys k USING
+    (SELECT tenant, key FROM event_keys WHERE created_at <= $1
+     ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS old
+WHERE k.tenant = old.tenant AND k.key = old.key;
 
 -- forget_old_events --
 DELETE FROM events USING
@@ -330,10 +373,38 @@ WHERE events.key = old.key AND events.tail = old.tail;
 -- failing --
 SELECT wanted.id
 FROM unnest($1::text[]) AS wanted (id)
-WHERE EXISTS (SELECT 1 FROM webhooks w WHERE w.endpoint_id = wanted.id AND w.key < $2
-              AND w.state IN (1, 3) AND w.attempts > 0)
-  AND EXISTS (SELECT 1 FROM webhooks w WHERE w.endpoint_id = wanted.id AND w.attempts > 0
-              AND w.state IN (1, 3)
-              AND (SELECT max(a.started_at) FROM attempts a WHERE a.webhook = w.key) >= $3)
-  AND NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.endpoint_id = wanted.id AND w.state = 2
-                  AND w.delivered_at >= $3);
+CROSS JOIN LATERAL (
+    SELECT w.key FROM webhooks w
+    WHERE w.endpoint_id = wanted.id AND w.state IN (1, 3)
+    ORDER BY w.key DESC LIMIT 1
+) newest
+-- The last success: among the newest, and behind the newest in trouble, where a
+-- receiver that works again has begun with its backlog.
+CROSS JOIN LATERAL (
+    SELECT coalesce(max(looked.delivered_at), 0) AS at FROM (
+        (SELECT w.delivered_at FROM webhooks w
+         WHERE w.endpoint_id = wanted.id ORDER BY w.key DESC LIMIT 500)
+        UNION ALL
+        (SELECT w.delivered_at FROM webhooks w
+         WHERE w.endpoint_id = wanted.id AND w.key > newest.key ORDER BY w.key LIMIT 500)
+    ) looked
+) delivered
+WHERE EXISTS (
+    SELECT 1 FROM (
+        SELECT w.key FROM webhooks w
+        WHERE w.endpoint_id = wanted.id AND w.state IN (1, 3)
+          AND w.key >= delivered.at / 1000 << 12 AND w.key < $2
+        ORDER BY w.key LIMIT 100
+    ) old
+    JOIN attempts a ON a.webhook = old.key
+    WHERE a.started_at > delivered.at AND a.started_at < $3
+      AND coalesce(a.status, 0) NOT BETWEEN 200 AND 299
+) AND EXISTS (
+    SELECT 1 FROM (
+        SELECT w.key FROM webhooks w
+        WHERE w.endpoint_id = wanted.id AND w.state IN (1, 3)
+        ORDER BY w.key DESC LIMIT 100
+    ) recent
+    JOIN attempts a ON a.webhook = recent.key
+    WHERE a.started_at >= $3 AND coalesce(a.status, 0) NOT BETWEEN 200 AND 299
+);

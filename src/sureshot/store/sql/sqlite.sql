@@ -85,7 +85,12 @@ WHERE k.tenant = ? AND k.key = ? AND k.created_at > ?;
 INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?);
 
 -- forget_old_keys --
-DELETE FROM idempotency_keys WHERE created_at <= ?;
+DELETE FROM idempotency_keys WHERE (tenant, key) IN
+    (SELECT tenant, key FROM idempotency_keys WHERE created_at <= ? ORDER BY created_at LIMIT ?);
+
+-- oldest_key --
+SELECT min(oldest) FROM (SELECT min(created_at) AS oldest FROM idempotency_keys
+                         UNION ALL SELECT min(created_at) FROM event_keys);
 
 -- old_finished --
 SELECT key FROM webhooks WHERE key < ? AND state >= 2 ORDER BY key LIMIT ?;
@@ -134,10 +139,24 @@ SELECT key, tail FROM webhooks ORDER BY key DESC LIMIT 1;
 SELECT lane, until, reason FROM closed_lanes;
 
 -- close_lane --
-INSERT OR REPLACE INTO closed_lanes VALUES (?, ?, ?);
+INSERT INTO closed_lanes VALUES (?, ?, ?)
+ON CONFLICT (lane) DO UPDATE SET until = excluded.until, reason = excluded.reason
+    WHERE closed_lanes.reason <> 'disabled' OR excluded.reason = 'disabled';
 
 -- open_lane --
+DELETE FROM closed_lanes WHERE lane = ? AND reason <> 'disabled';
+
+-- open_full --
+DELETE FROM closed_lanes WHERE reason = 'full';
+
+-- enable_lane --
+DELETE FROM closed_lanes WHERE lane = ? AND reason = 'disabled';
+
+-- forget_lane --
 DELETE FROM closed_lanes WHERE lane = ?;
+
+-- forget_old_lanes --
+DELETE FROM closed_lanes WHERE until <= ? RETURNING lane;
 
 -- put_document --
 INSERT OR REPLACE INTO documents VALUES (?, ?, ?);
@@ -159,6 +178,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 SELECT key, tail, tenant, at, token_id, token_name, action, subject FROM audit
 WHERE tenant = ? AND (key, tail) < (?, ?) ORDER BY key DESC, tail DESC LIMIT ?;
 
+-- forget_old_audit --
+DELETE FROM audit WHERE (tenant, key, tail) IN
+    (SELECT a.tenant, a.key, a.tail FROM documents d
+     JOIN audit a ON a.tenant = d.id AND a.key < ? WHERE d.kind = 'Tenant' LIMIT ?);
+
 -- insert_event --
 INSERT INTO events (key, tail, tenant, event_type, payload, created_at, webhooks)
 VALUES (?, ?, ?, ?, ?, ?, ?);
@@ -176,19 +200,40 @@ WHERE k.tenant = ? AND k.key = ? AND k.created_at > ?;
 INSERT OR REPLACE INTO event_keys VALUES (?, ?, ?, ?, ?, ?);
 
 -- forget_old_event_keys --
-DELETE FROM event_keys WHERE created_at <= ?;
+DELETE FROM event_keys WHERE (tenant, key) IN
+    (SELECT tenant, key FROM event_keys WHERE created_at <= ? ORDER BY created_at LIMIT ?);
 
 -- forget_old_events --
 DELETE FROM events WHERE rowid IN
     (SELECT rowid FROM events WHERE key < ? ORDER BY key, tail LIMIT ?);
 
 -- failing --
-SELECT wanted.id
-FROM (SELECT ?1 AS id) AS wanted
-WHERE EXISTS (SELECT 1 FROM webhooks w WHERE w.endpoint_id = wanted.id AND w.key < ?2
-              AND w.state IN (1, 3) AND w.attempts > 0)
-  AND EXISTS (SELECT 1 FROM webhooks w WHERE w.endpoint_id = wanted.id AND w.attempts > 0
-              AND w.state IN (1, 3)
-              AND (SELECT max(a.started_at) FROM attempts a WHERE a.webhook = w.key) >= ?3)
-  AND NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.endpoint_id = wanted.id AND w.state = 2
-                  AND w.delivered_at >= ?3);
+WITH newest AS (
+    SELECT key FROM webhooks INDEXED BY webhooks_in_trouble
+    WHERE endpoint_id = ?1 AND state IN (1, 3) ORDER BY key DESC LIMIT 1
+), looked AS (
+    -- The last success: among the newest, and behind the newest in trouble, where a
+    -- receiver that works again has begun with its backlog.
+    SELECT * FROM (SELECT delivered_at FROM webhooks INDEXED BY webhooks_by_endpoint
+                   WHERE endpoint_id = ?1 ORDER BY key DESC LIMIT 500)
+    UNION ALL
+    SELECT * FROM (SELECT delivered_at FROM webhooks INDEXED BY webhooks_by_endpoint
+                   WHERE endpoint_id = ?1 AND key > (SELECT key FROM newest)
+                   ORDER BY key LIMIT 500)
+), delivered AS (
+    SELECT coalesce(max(delivered_at), 0) AS at FROM looked
+), old AS (
+    SELECT key FROM webhooks INDEXED BY webhooks_in_trouble
+    WHERE endpoint_id = ?1 AND state IN (1, 3)
+      AND key >= (SELECT at / 1000 << 12 FROM delivered) AND key < ?2
+    ORDER BY key LIMIT 100
+), recent AS (
+    SELECT key FROM webhooks INDEXED BY webhooks_in_trouble
+    WHERE endpoint_id = ?1 AND state IN (1, 3) ORDER BY key DESC LIMIT 100
+)
+SELECT 1 FROM newest
+WHERE EXISTS (SELECT 1 FROM old JOIN attempts a ON a.webhook = old.key
+              WHERE a.started_at > (SELECT at FROM delivered) AND a.started_at < ?3
+                AND coalesce(a.status, 0) NOT BETWEEN 200 AND 299)
+  AND EXISTS (SELECT 1 FROM recent JOIN attempts a ON a.webhook = recent.key
+              WHERE a.started_at >= ?3 AND coalesce(a.status, 0) NOT BETWEEN 200 AND 299);

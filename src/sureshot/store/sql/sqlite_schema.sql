@@ -37,6 +37,9 @@ CREATE INDEX IF NOT EXISTS webhooks_by_endpoint ON webhooks (endpoint_id, key)
 CREATE INDEX IF NOT EXISTS webhooks_retrying ON webhooks (key) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS webhooks_failed ON webhooks (key) WHERE state = 3;
 CREATE INDEX IF NOT EXISTS webhooks_cancelled ON webhooks (key) WHERE state = 4;
+-- Who fails is found without a look at what was delivered; deliveries never touch it.
+CREATE INDEX IF NOT EXISTS webhooks_in_trouble ON webhooks (endpoint_id, key)
+    WHERE state IN (1, 3) AND endpoint_id IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS attempts (
     webhook       INTEGER NOT NULL,

@@ -1,0 +1,1 @@
+"""What a rate of webhooks needs: processes, connections, memory, disk and money, with the basis."""

@@ -1,0 +1,134 @@
+"""The factors a plan multiplies, each with where it comes from: runs fitted together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from sureshot_lab.capacity.observation import Observation
+from sureshot_lab.errors import LabError
+
+SAME_RATE = 0.05
+"""Rates no further apart than this share are one rate: no line goes through them."""
+MESSAGE_OVERHEAD_BYTES = 1024.0
+HALF = 0.5
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One number of a plan. ``source``: the runs it was measured in, or that it is assumed."""
+
+    name: str
+    value: float
+    unit: str
+    source: str
+
+    @property
+    def measured(self) -> bool:
+        """Whether it comes from a run."""
+        return self.source.startswith("measured")
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Every factor by name, and the CPU of a rate by a line: ``idle_cores + rate * cpu_us``."""
+
+    profile: str
+    factors: dict[str, Factor]
+    rates_per_s: tuple[float, float]
+    """The lowest and the highest rate it was measured at."""
+
+    def value(self, name: str) -> float:
+        """Return a factor's value; 0 for one nobody measured."""
+        factor = self.factors.get(name)
+        return factor.value if factor else 0.0
+
+    def cores(self, rate_per_s: float) -> float:
+        """Return the cores the service takes at *rate_per_s*."""
+        return self.value("idle_cores") + rate_per_s * self.value("cpu_us") / 1e6
+
+    def in_flight(self, rate_per_s: float, receiver_s: float) -> float:
+        """Return how many are in flight when receivers take *receiver_s*: L = lambda W."""
+        return rate_per_s * (receiver_s + self.value("overhead_s"))
+
+
+def fit_basis(seen: Sequence[Observation]) -> Basis:
+    """Return the factors *seen* runs say, of one profile.
+
+    With two rates or more CPU is fitted by a line, least squares of cores over rate, its
+    ends not below 0; with one it is in proportion. The rest is the median of the runs.
+
+    Raises:
+        LabError: no runs, or of several profiles.
+
+    """
+    profiles = {one.profile for one in seen}
+    if len(profiles) != 1:
+        told = ", ".join(sorted(profiles)) or "none at all"
+        raise LabError(f"the runs must be of one profile, they are of {told}")
+    runs = ", ".join(one.run for one in seen)
+    idle_cores, cpu_us = _line([(one.rate_per_s, one.cores) for one in seen])
+    factors = [
+        Factor("cpu_us", cpu_us, "us a webhook", f"measured: {runs}"),
+        Factor("idle_cores", idle_cores, "cores", f"measured: {runs}"),
+        *_medians(seen),
+        _api_share(seen),
+        Factor("message_bytes", MESSAGE_OVERHEAD_BYTES, "bytes a message", "assumed: beside the "
+               "payload, what RabbitMQ keeps of a message in memory"),
+    ]  # fmt: skip
+    rates = [one.rate_per_s for one in seen]
+    return Basis(
+        profiles.pop(), {one.name: one for one in factors}, (min(rates), max(rates))
+    )  # fmt: skip
+
+
+def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return idle cores and microseconds a webhook of the line through (rate, cores)."""
+    rates, cores = [rate for rate, _ in points], [used for _, used in points]
+    mean_rate, mean_cores = fmean(rates), fmean(cores)
+    in_proportion = 1e6 * mean_cores / mean_rate
+    if max(rates) - min(rates) <= SAME_RATE * max(rates):
+        return 0.0, in_proportion
+    spread = sum((rate - mean_rate) ** 2 for rate in rates)
+    slope = sum((rate - mean_rate) * (used - mean_cores) for rate, used in points) / spread
+    idle = mean_cores - slope * mean_rate
+    # Noise can tilt a line below the axis; nothing runs on less than nothing.
+    return (0.0, in_proportion) if slope <= 0 or idle < 0 else (idle, 1e6 * slope)
+
+
+def _overhead_s(one: Observation) -> float | None:
+    if one.in_flight is None or one.receiver_s is None:
+        return None
+    return max(0.0, one.in_flight / one.rate_per_s - one.receiver_s)
+
+
+MEDIANS: tuple[tuple[str, str, Callable[[Observation], float | None]], ...] = (
+    ("payload_bytes", "bytes, mean of what was sent", lambda one: one.payload_bytes),
+    ("commits", "commits a webhook", lambda one: one.commits),
+    ("wal_bytes", "bytes of WAL a webhook, of the whole server", lambda one: one.wal_bytes),
+    ("disk_bytes", "bytes the database grew a webhook", lambda one: one.disk_bytes),
+    ("rss_bytes", "bytes, the largest process", lambda one: one.rss_bytes),
+    ("database_connections", "connections a process", lambda one: one.database_connections),
+    ("overhead_s", "s in flight beside the receiver's time", _overhead_s),
+    ("waiting_p95_s", "s, p95 of sent to received", lambda one: one.end_to_end_p95_s),
+)  # fmt: skip
+
+
+def _medians(seen: Sequence[Observation]) -> list[Factor]:
+    found = []
+    for name, unit, read in MEDIANS:
+        known = [(one.run, value) for one in seen if (value := read(one)) is not None]
+        if known:
+            runs = ", ".join(run for run, _value in known)
+            value = median(value for _run, value in known)
+            found.append(Factor(name, value, unit, f"measured: {runs}"))
+    return found
+
+
+def _api_share(seen: Sequence[Observation]) -> Factor:
+    known = [(one.run, one.api_share) for one in seen if one.api_share is not None]
+    if known:
+        runs = ", ".join(run for run, _share in known)
+        return Factor("api_share", median(s for _r, s in known), "of the CPU", f"measured: {runs}")
+    return Factor("api_share", HALF, "of the CPU", "assumed: measure it with --measure")

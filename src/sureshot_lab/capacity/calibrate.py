@@ -1,0 +1,110 @@
+"""A short measurement for a plan: two rates, and the CPU of each role apart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from sureshot_lab.errors import LabError
+from sureshot_lab.result import RunResult, Verdict
+from sureshot_lab.runs.options import Options
+from sureshot_lab.runs.progress import Progress, silent
+from sureshot_lab.runs.run import run_scenario, write
+from sureshot_lab.scenario import Scenario, load_scenario
+
+RATES_PER_S = (100.0, 300.0)
+SECONDS = 10.0
+
+
+async def calibrate(
+    profile: str, receiver_s: float, options: Options,
+    rates_per_s: tuple[float, ...] = RATES_PER_S, seconds: float = SECONDS,
+    tell: Callable[[Progress], None] = silent, stop: asyncio.Event | None = None,
+) -> list[tuple[RunResult, Path]]:  # fmt: skip
+    """Run the profile at each rate with receivers that take *receiver_s*; return the runs.
+
+    Raises:
+        LabError: a run is INVALID, or cannot begin.
+
+    """
+    done = []
+    for rate in rates_per_s:
+        scenario = _scenario(profile, rate, seconds, receiver_s)
+        done.append(await run_by_role(scenario, options, tell, stop))
+        if done[-1][0].verdict is Verdict.INVALID:
+            raise LabError(f"the calibration says nothing: {'; '.join(done[-1][0].reasons)}")
+    return done
+
+
+async def run_by_role(
+    scenario: Scenario, options: Options,
+    tell: Callable[[Progress], None] = silent, stop: asyncio.Event | None = None,
+) -> tuple[RunResult, Path]:  # fmt: skip
+    """Run *scenario*; its metrics tell the CPU of each role too.
+
+    ``<role>_cpu_us_per_webhook`` and ``api_cpu_share_of_service``, both of the load alone;
+    ``receiver_delay_s`` where every receiver takes the same time.
+    """
+    used: dict[str, dict[str, float]] = {}
+
+    def watch(progress: Progress) -> None:
+        if progress.phase in {"load", "drain"} and progress.phase not in used:
+            used[progress.phase] = cpu_s_by_role()
+        tell(progress)
+
+    result, folder = await run_scenario(scenario, options, watch, stop)
+    before, after = used.get("load", {}), used.get("drain", {})
+    risen = {role: after[role] - before.get(role, 0.0) for role in after}
+    metrics = _by_role(risen, result.metrics.get("accepted", 0.0)) | _delay(scenario)
+    result = msgspec.structs.replace(result, metrics={**result.metrics, **metrics})
+    return write(folder, result), folder
+
+
+def _by_role(risen: dict[str, float], accepted: float) -> dict[str, float]:
+    total_s = sum(risen.values())
+    if not accepted or not total_s:
+        return {}
+    metrics = {f"{role}_cpu_us_per_webhook": 1e6 * s / accepted for role, s in risen.items()}
+    if "api" in risen:
+        metrics["api_cpu_share_of_service"] = risen["api"] / total_s
+    return metrics
+
+
+def _delay(scenario: Scenario) -> dict[str, float]:
+    behaviours = scenario.sink.behaviour
+    if not behaviours:
+        return {"receiver_delay_s": 0.0}
+    one = behaviours[0]
+    same = len(behaviours) == 1 and one.share == 1.0 and one.delay_p95_s is None
+    return {"receiver_delay_s": one.delay_s} if same and not one.hang else {}
+
+
+def cpu_s_by_role() -> dict[str, float]:
+    """Return the CPU seconds of this process's own services, summed by role."""
+    used: dict[str, float] = {}
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            line = process.cmdline()
+            if "sureshot" in line and "--role" in line:
+                role = line[line.index("--role") + 1]
+                times = process.cpu_times()
+                used[role] = used.get(role, 0.0) + times.user + times.system
+    return used
+
+
+def _scenario(profile: str, rate_per_s: float, seconds: float, receiver_s: float) -> Scenario:
+    changes = {
+        "title": f"Calibration: {profile}, {rate_per_s:.0f}/s",
+        "load.stages": [[seconds, rate_per_s, rate_per_s]],
+        "load.warm_up_s": 1.0,
+        "service.profile": profile,
+        "sink.behaviour": [{"share": 1.0, "delay_s": receiver_s}] if receiver_s else [],
+        "gates.targets": [],
+        "drain_s": 20.0,
+    }
+    return load_scenario("smoke", changes=changes)

@@ -1,0 +1,213 @@
+"""A demand becomes a plan: replicas, connections, writes, disk, memory, cost and headroom."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sureshot_lab.capacity.basis import Basis
+from sureshot_lab.targets import load_targets
+
+DAY_S = 86_400.0
+HOURS_A_MONTH = 730.0
+GIB = 1024.0**3
+SPARE = 1
+"""N+1: one replica may be gone, by a crash or a roll-out, and the rest still does it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """What is wanted. ``max_in_flight``: of a worker, as SURESHOT_MAX_IN_FLIGHT."""
+
+    rate_per_s: float
+    p95_s: float
+    payload_bytes: float
+    receiver_s: float
+    retention_days: float = 7.0
+    max_in_flight: int = 10_000
+    price_core_hour: float | None = None
+    price_gb_month: float | None = None
+
+
+@dataclass(frozen=True)
+class Need:
+    """One line of a plan: so much, and how it was reckoned."""
+
+    what: str
+    value: float
+    unit: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The needs in reading order. ``kept``: whether p95 is within the demand; None: unknown."""
+
+    needs: list[Need]
+    kept: bool | None
+    warnings: list[str]
+
+    def need(self, what: str) -> float:
+        """Return the value of the need called *what*; raises ``KeyError``."""
+        return {one.what: one.value for one in self.needs}[what]
+
+
+@dataclass(frozen=True)
+class _Replicas:
+    api: int
+    workers: int
+    together: bool
+
+    @property
+    def all(self) -> int:
+        """Every process that needs a core."""
+        return self.workers if self.together else self.api + self.workers
+
+
+def plan_capacity(demand: Demand, basis: Basis) -> Plan:
+    """Return what *demand* needs by *basis*; every line tells its reckoning."""
+    cores = basis.cores(demand.rate_per_s)
+    in_flight = basis.in_flight(demand.rate_per_s, demand.receiver_s)
+    replicas = _replicas(demand, basis, cores, in_flight)
+    needs = [
+        Need("CPU", cores, "cores", f"{basis.value('idle_cores'):.3g} + {demand.rate_per_s:.0f}/s "
+             f"x {basis.value('cpu_us'):.0f} us"),
+        *_replica_needs(replicas, basis, cores),
+        Need("in flight", in_flight, "requests", f"Little's law: {demand.rate_per_s:.0f}/s x "
+             f"({1000 * demand.receiver_s:.0f} + {1000 * basis.value('overhead_s'):.1f}) ms"),
+        Need("memory", replicas.all * basis.value("rss_bytes") / GIB, "GiB",
+             "replicas x the largest process seen"),
+        *_storage(demand, basis, replicas),
+        *_headroom(demand, basis, replicas),
+        *_cost(demand, basis, replicas),
+    ]  # fmt: skip
+    kept, promise = _promise(demand, basis)
+    return Plan([*needs, *promise], kept, _warnings(demand, basis))
+
+
+def cpu_target() -> float:
+    """Return the share of a core a replica may be used to, of targets.toml."""
+    return next(one.target for one in load_targets().resource if one.name == "cpu")
+
+
+def _replicas(demand: Demand, basis: Basis, cores: float, in_flight: float) -> _Replicas:
+    target = cpu_target()
+    held = math.ceil(in_flight / (target * demand.max_in_flight))
+    if basis.profile == "embedded":
+        return _Replicas(0, 1, True)
+    if basis.profile == "postgres":
+        return _Replicas(0, max(1, math.ceil(cores / target), held) + SPARE, True)
+    share = basis.value("api_share")
+    api = max(1, math.ceil(share * cores / target)) + SPARE
+    workers = max(1, math.ceil((1 - share) * cores / target), held) + SPARE
+    return _Replicas(api, workers, False)
+
+
+def _replica_needs(replicas: _Replicas, basis: Basis, cores: float) -> list[Need]:
+    how = f"cores by {100 * cpu_target():.0f} % of a core, rounded up, + {SPARE}"
+    if basis.profile == "embedded":
+        return [Need("processes", replicas.workers, "", "one SQLite file: 1 is all there can be")]
+    if replicas.together:
+        return [Need("replicas", replicas.workers, "", how)]
+    share = basis.value("api_share")
+    return [
+        Need("API replicas", replicas.api, "", f"{share * cores:.2f} {how}"),
+        Need("worker replicas", replicas.workers, "", f"{(1 - share) * cores:.2f} {how}"),
+    ]
+
+
+def _storage(demand: Demand, basis: Basis, replicas: _Replicas) -> list[Need]:
+    # A byte of payload more is one more in the row and one more in the log of it.
+    further = demand.payload_bytes - basis.value("payload_bytes")
+    a_day = demand.rate_per_s * DAY_S
+    needs = []
+    if "disk_bytes" in basis.factors:
+        each = max(demand.payload_bytes, basis.value("disk_bytes") + further)
+        disk = each * a_day / GIB
+        kept = disk * demand.retention_days
+        needs += [
+            Need("disk a day", disk, "GiB", f"{each:.0f} bytes a webhook, indexes in it"),
+            Need("disk kept", kept, "GiB", f"{demand.retention_days:g} days of retention"),
+        ]
+    if basis.profile == "embedded":
+        return needs
+    if "wal_bytes" in basis.factors:
+        each = max(demand.payload_bytes, basis.value("wal_bytes") + further)
+        needs.append(
+            Need("WAL a day", each * a_day / GIB, "GiB", f"{each:.0f} bytes a webhook")
+        )  # fmt: skip
+    commits = basis.value("commits") * demand.rate_per_s
+    # With batches it grows slower than the rate: an upper bound.
+    needs.append(Need("commits", commits, "a second", "at most: batches grow with the rate"))
+    connections = basis.value("database_connections")
+    scheduler = 0 if replicas.together else 1
+    needs.append(
+        Need("database connections", connections * (replicas.all + scheduler), "",
+             f"{connections:.3g} a process")
+    )  # fmt: skip
+    if basis.profile == "cluster":
+        deepest = next(one.limit for one in load_targets().resource if one.name == "queue-depth")
+        each = demand.payload_bytes + basis.value("message_bytes")
+        needs.append(
+            Need("RabbitMQ memory", deepest * each / GIB, "GiB",
+                 f"for messages, at the limit of {deepest:,.0f} in the queue")
+        )  # fmt: skip
+    return needs
+
+
+def _headroom(demand: Demand, basis: Basis, replicas: _Replicas) -> list[Need]:
+    """Return how much more than the demand CPU allows when one replica is gone."""
+    if basis.profile == "embedded":
+        parts = [(1.0, 1)]
+    elif replicas.together:
+        parts = [(1.0, replicas.workers - SPARE)]
+    else:
+        share = basis.value("api_share")
+        parts = [(share, replicas.api - SPARE), (1 - share, replicas.workers - SPARE)]
+    us, idle = basis.value("cpu_us") / 1e6, basis.value("idle_cores")
+    rates = [(count * cpu_target() / part - idle) / us for part, count in parts if part]
+    room = min(rates) / demand.rate_per_s - 1
+    return [Need("headroom", 100 * room, "%", "rate at the CPU target with one replica gone")]
+
+
+def _cost(demand: Demand, basis: Basis, replicas: _Replicas) -> list[Need]:
+    """Return the price of a million webhooks, where prices are told."""
+    if demand.price_core_hour is None:
+        return []
+    cores = float(replicas.all)
+    an_hour = cores * demand.price_core_hour
+    told = f"{cores:.0f} cores"
+    if demand.price_gb_month is not None and "disk_bytes" in basis.factors:
+        further = demand.payload_bytes - basis.value("payload_bytes")
+        each = max(demand.payload_bytes, basis.value("disk_bytes") + further)
+        stored = each * demand.rate_per_s * DAY_S * demand.retention_days / GIB
+        an_hour += stored * demand.price_gb_month / HOURS_A_MONTH
+        told += f" and {stored:.0f} GiB"
+    million = 1e6 * an_hour / (demand.rate_per_s * 3600)
+    how = f"{told}; the CPU of PostgreSQL and RabbitMQ is not in it"
+    return [Need("cost of a million", million, "in the prices' currency", how)]
+
+
+def _promise(demand: Demand, basis: Basis) -> tuple[bool | None, list[Need]]:
+    if "waiting_p95_s" not in basis.factors:
+        return None, []
+    p95_s = basis.value("waiting_p95_s") + demand.receiver_s
+    low, high = basis.rates_per_s
+    how = f"sent to received as at {low:.0f} to {high:.0f}/s, and the receiver's time"
+    return p95_s <= demand.p95_s, [Need("p95 to delivered", 1000 * p95_s, "ms", how)]
+
+
+def _warnings(demand: Demand, basis: Basis) -> list[str]:
+    found = []
+    highest = basis.rates_per_s[1]
+    if demand.rate_per_s > 2 * highest:
+        found.append(
+            f"the demand is {demand.rate_per_s / highest:.1f} times the highest rate measured "
+            f"({highest:.0f}/s): measure nearer to it"
+        )
+    if basis.profile == "embedded" and basis.cores(demand.rate_per_s) > cpu_target():
+        found.append("more than one process can do: take the profile postgres or cluster")
+    assumed = [one.name for one in basis.factors.values() if not one.measured]
+    if basis.profile == "cluster" and assumed:
+        found.append(f"assumed, not measured: {', '.join(assumed)}")
+    return found

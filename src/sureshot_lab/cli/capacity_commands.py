@@ -1,0 +1,159 @@
+"""``sureshot lab capacity``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line, print_table
+from sureshot_lab.errors import LabError
+
+if TYPE_CHECKING:
+    from sureshot_lab.capacity.basis import Basis
+    from sureshot_lab.capacity.observation import Observation
+    from sureshot_lab.capacity.plan import Plan
+    from sureshot_lab.capacity.prediction import Prediction
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command(
+        epilog=examples(
+            "sureshot lab capacity --rate 50000/min --measure",
+            "sureshot lab capacity --rate 50000/min --profile postgres --from runs/<id>",
+            "sureshot lab capacity --from runs/<id> --from runs/<id> --check runs/<id>",
+        )
+    )(capacity)
+
+
+def capacity(
+    rate: Annotated[str, typer.Option(help="Webhooks, such as 50000/min or 800/s.")] = "10000/min",
+    p95: Annotated[str, typer.Option(help="Accepted to delivered, 95 of 100.")] = "500ms",
+    payload: Annotated[str, typer.Option(help="Mean size of a payload.")] = "2KB",
+    receiver_latency: Annotated[str, typer.Option(help="How long receivers take.")] = "300ms",
+    profile: Annotated[str, typer.Option(help="cluster, postgres or embedded.")] = "cluster",
+    from_: Annotated[
+        list[Path] | None, typer.Option("--from", metavar="RUN", help="A run; repeatable.")
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure now: two rates, half a minute.")
+    ] = False,
+    check: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Predict this run from the others instead.")
+    ] = None,
+    retention_days: Annotated[float, typer.Option(min=0.01, help="Days webhooks are kept.")] = 7.0,
+    max_in_flight: Annotated[int, typer.Option(min=1, help="Of each worker.")] = 10_000,
+    price_core_hour: Annotated[float | None, typer.Option(min=0, help="Of one core.")] = None,
+    price_gb_month: Annotated[float | None, typer.Option(min=0, help="Of one GiB kept.")] = None,
+    runs: Annotated[Path, typer.Option(help="Folder the runs are kept in.")] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """Say what a rate needs: replicas, connections, disk, memory, cost, and headroom.
+
+    Every factor is printed with the runs it was measured in. Exits with 1 when the
+    p95 that follows is above --p95.
+    """
+    from sureshot_lab.capacity.basis import fit_basis  # noqa: PLC0415 - slow to load
+    from sureshot_lab.capacity.plan import Demand, plan_capacity  # noqa: PLC0415
+    from sureshot_lab.capacity.quantities import (  # noqa: PLC0415
+        duration_s,
+        rate_per_s,
+        size_bytes,
+    )
+
+    demand = Demand(
+        rate_per_s=rate_per_s(rate), p95_s=duration_s(p95), payload_bytes=size_bytes(payload),
+        receiver_s=duration_s(receiver_latency), retention_days=retention_days,
+        max_in_flight=max_in_flight, price_core_hour=price_core_hour,
+        price_gb_month=price_gb_month,
+    )  # fmt: skip
+    seen = _seen(from_ or [], profile, demand.receiver_s if measure else None, runs)
+    if check is not None:
+        _show_check(_checked(seen, check), check, as_json=as_json)
+        return
+    basis = fit_basis(seen)
+    if basis.profile != profile:
+        raise LabError(f"the runs are of the profile {basis.profile}: give --profile for it")
+    plan = plan_capacity(demand, basis)
+    _show(plan, basis, as_json=as_json)
+    raise typer.Exit(1 if plan.kept is False else 0)
+
+
+def _seen(
+    paths: Sequence[Path], profile: str, receiver_s: float | None, runs: Path
+) -> list[Observation]:
+    """Return what the runs of *paths* say, and of a calibration with *receiver_s* if given."""
+    from sureshot_lab.capacity.calibrate import calibrate  # noqa: PLC0415 - slow to load
+    from sureshot_lab.capacity.observation import observe  # noqa: PLC0415
+    from sureshot_lab.result import read_result  # noqa: PLC0415
+    from sureshot_lab.runs.options import Options  # noqa: PLC0415
+
+    results = [read_result(path) for path in paths]
+    if receiver_s is not None:
+        note(f"measuring the profile {profile} at two rates")
+        done = asyncio.run(calibrate(profile, receiver_s, Options(runs=runs, engine="native")))
+        results += [result for result, _folder in done]
+    if not results:
+        raise LabError("a plan needs a basis: give runs with --from, or --measure")
+    return [observe(result) for result in results]
+
+
+def _checked(seen: Sequence[Observation], path: Path) -> list[Prediction]:
+    from sureshot_lab.capacity.observation import observe  # noqa: PLC0415 - slow to load
+    from sureshot_lab.capacity.prediction import check_prediction  # noqa: PLC0415
+    from sureshot_lab.result import read_result  # noqa: PLC0415
+
+    return check_prediction(seen, observe(read_result(path)))
+
+
+def _show_check(found: Sequence[Prediction], path: Path, *, as_json: bool) -> None:
+    from sureshot_lab.analysis.wording import change, number  # noqa: PLC0415 - slow to load
+
+    if as_json:
+        print_json([{"what": one.what, "unit": one.unit, "predicted": one.predicted,
+                     "measured": one.measured, "error": one.error} for one in found])  # fmt: skip
+        return
+    print_line(f"{path.name}, predicted from the other runs:")
+    print_table(
+        ("What", "Unit", "Predicted", "Measured", "Error"),
+        [
+            (one.what, one.unit, number(one.predicted), number(one.measured), change(one.error))
+            for one in found
+        ],
+    )
+
+
+def _show(plan: Plan, basis: Basis, *, as_json: bool) -> None:
+    from sureshot_lab.analysis.wording import number  # noqa: PLC0415 - slow to load
+
+    if as_json:
+        print_json({"needs": plan.needs, "p95_kept": plan.kept, "warnings": plan.warnings,
+                    "factors": list(basis.factors.values())})  # fmt: skip
+        return
+    print_table(
+        ("Need", "", "Unit", "How"),
+        [(one.what, number(one.value), one.unit, one.how) for one in plan.needs],
+    )
+    # Most factors are of all runs: naming these in each row would hide the others.
+    every = basis.factors["cpu_us"].source
+    print_line(f"\nBasis, {every}")
+    print_table(
+        ("Factor", "", "Unit", "Where from"),
+        [
+            (
+                one.name,
+                number(one.value),
+                one.unit,
+                "measured: these runs" if one.source == every else one.source,
+            )
+            for one in basis.factors.values()
+        ],
+    )
+    for warning in plan.warnings:
+        print_line(f"\nwarning: {warning}")
+    if plan.kept is not None:
+        print_line(f"\np95 is {'kept' if plan.kept else 'NOT kept'}")

@@ -1,0 +1,126 @@
+"""``sureshot lab scale``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line, print_table
+from sureshot_lab.errors import LabError
+
+if TYPE_CHECKING:
+    from sureshot_lab.runs.options import Options
+    from sureshot_lab.scale.series import Driver, Series
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command(
+        epilog=examples(
+            "sureshot lab scale --replicas 1,3,5",
+            "sureshot lab scale --replicas 1,2,3,4 --profile cluster --seconds 20",
+            "sureshot lab scale --driver kubernetes --target https://hooks.staging.example "
+            "--namespace sureshot --deployment worker --rate 2000",
+        )
+    )(scale)
+
+
+def scale(
+    replicas: Annotated[str, typer.Option(help="Counts, with commas.")] = "1,3,5",
+    driver: Annotated[str, typer.Option(help="processes, or kubernetes by kubectl.")] = "processes",
+    seconds: Annotated[float, typer.Option(min=5, help="Load of each step.")] = 15.0,
+    profile: Annotated[str, typer.Option(help="Of processes: postgres or cluster.")] = "postgres",
+    rate: Annotated[
+        float | None, typer.Option(min=1, help="Webhooks a second at every step.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(metavar="URL", help="Of kubernetes.")] = None,
+    token: Annotated[str, typer.Option(envvar="SURESHOT_API_TOKEN", help="Its token.")] = "",
+    admin_token: Annotated[
+        str | None, typer.Option(envvar="SURESHOT_ADMIN_TOKEN", help="Its admin token.")
+    ] = None,
+    sink_host: Annotated[
+        str, typer.Option(help="Where the target reaches this machine's receivers.")
+    ] = "127.0.0.1",
+    namespace: Annotated[str, typer.Option(help="Of kubernetes.")] = "default",
+    deployment: Annotated[str, typer.Option(help="Of kubernetes.")] = "sureshot-worker",
+    runs: Annotated[Path, typer.Option(help="Folder the runs are kept in.")] = Path("runs"),
+    results: Annotated[Path, typer.Option(help="Folder for scale-<n>x.json.")] = Path("results"),
+    i_mean_it: Annotated[
+        bool, typer.Option("--i-mean-it", help="Also against a target marked as production.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Offer the same load to one, three, five replicas, and say what the further ones gain.
+
+    With processes each worker delivers 5 webhooks at once to receivers that take
+    100 ms, so that workers are the limit and not the CPU of this machine. Exits
+    with 2 when a step is INVALID.
+    """
+    from sureshot_lab.runs.options import Options  # noqa: PLC0415 - slow to load
+    from sureshot_lab.scale.offered import offered_rate_per_s, replica_counts  # noqa: PLC0415
+    from sureshot_lab.scale.series import analyse, run_series  # noqa: PLC0415
+
+    counts = replica_counts(replicas)
+    options = Options(
+        runs=runs, target=target, token=token, admin_token=admin_token, sink_host=sink_host,
+        engine="native", means_it=i_mean_it,
+    )  # fmt: skip
+    per_s = rate or offered_rate_per_s(counts)
+    chosen = _driver(driver, per_s, seconds, options, profile, deployment, namespace)
+    note(f"{per_s:.0f}/s for {seconds:.0f} s at {replicas} replicas")
+    steps = asyncio.run(run_series(chosen, counts, results))
+    series = analyse(steps, per_s, os.cpu_count() if driver == "processes" else None)
+    _show(series, results, as_json=as_json)
+    raise typer.Exit(2 if any(one.result.verdict == "INVALID" for one in steps) else 0)
+
+
+def _driver(
+    name: str, rate_per_s: float, seconds: float, options: Options, profile: str,
+    deployment: str, namespace: str,
+) -> Driver:  # fmt: skip
+    from sureshot_lab.scale.kubernetes import KubernetesScale  # noqa: PLC0415 - slow to load
+    from sureshot_lab.scale.processes import ProcessScale  # noqa: PLC0415
+
+    if name == "processes":
+        if options.target is not None:
+            raise LabError("--target is for --driver kubernetes: processes are a service of ours")
+        return ProcessScale(rate_per_s, seconds, options, profile)
+    if name == "kubernetes":
+        return KubernetesScale(rate_per_s, seconds, options, deployment, namespace)
+    raise LabError(f"--driver {name}: must be processes or kubernetes")
+
+
+def _show(series: Series, folder: Path, *, as_json: bool) -> None:
+    from sureshot_lab.analysis.wording import interval, number, percent  # noqa: PLC0415 - slow
+
+    if as_json:
+        print_json({
+            "steps": series.scaled, "usl": series.usl, "remarks": series.remarks,
+            "jain": {one.replicas: one.jain for one in series.steps},
+        })  # fmt: skip
+        return
+    print_table(
+        ("Replicas", "Delivered/s", "Speed-up", "Efficiency", "Jain", "Verdict"),
+        [
+            (
+                f"{one.n:.0f}",
+                number(one.per_s),
+                number(one.speed_up),
+                percent(one.efficiency),
+                "-" if step.jain is None else f"{step.jain:.3f}",
+                str(step.result.verdict),
+            )
+            for one, step in zip(series.scaled, series.steps, strict=True)
+        ],
+    )
+    if series.usl is not None:
+        print_line(f"\nscalability law: {series.usl.sentence}")
+        print_line(f"  contention {interval(series.usl.contention)}")
+        print_line(f"  coherency {interval(series.usl.coherency)}")
+    for remark in series.remarks:
+        print_line(f"\n{remark}")
+    print_line(f"\nresults: {folder}/scale-<n>x.json")

@@ -1,0 +1,1 @@
+"""The same load on one, three, five replicas: what the further ones are worth."""

@@ -1,0 +1,413 @@
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sureshot.domain.scaling.advisor import Advice, Advisor, Observation
+from sureshot.domain.scaling.behaviour import (
+    Behaviour,
+    Direction,
+    Policy,
+    RateLimit,
+    Select,
+    Stabiliser,
+    Unit,
+)
+from sureshot.domain.scaling.capacity import Capacity
+from sureshot.domain.scaling.decision import Need, Rules, decide
+from sureshot.domain.scaling.demand import Demand
+from sureshot.domain.scaling.returns import Returns
+
+RULES = Rules(least=1, most=20, target=0.8, drain_s=10.0)
+
+
+def need(current: int = 4, per_s: float = 0.0, **more: float) -> Need:
+    values = {"forecast_per_s": 0.0, "capacity_per_s": 100.0, **more}
+    return Need(current, per_s, **values)
+
+
+# -- the decision -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        (need(per_s=400), 5),  # 400 / (100 * 0.8)
+        (need(per_s=0, forecast_per_s=640), 8),
+        (need(per_s=200, waiting=4000), 6),  # 200 and 4000 in 10 s, with all that replicas have
+        (need(per_s=10, cpu=1.2), 6),  # 4 * 1.2 / 0.8
+        (need(per_s=0), 1),
+        (need(per_s=1e6), 20),
+        (need(current=0, per_s=100), 2),
+    ],
+)
+def test_the_number_by_hand(asked: Need, wanted: int) -> None:
+    assert decide(asked, RULES).wanted == wanted
+
+
+def test_a_small_difference_changes_nothing_a_larger_one_does() -> None:
+    # Of 10 replicas: 5 % up and 10 % down are near enough.
+    assert decide(need(10, 840), RULES).wanted == 10
+    assert decide(need(10, 841), RULES).wanted == 11
+    assert decide(need(10, 720), RULES).wanted == 10
+    assert decide(need(10, 719), RULES).wanted == 9
+
+
+def test_what_waits_and_what_is_forecast_is_not_lasting() -> None:
+    decision = decide(need(per_s=160, forecast_per_s=480, waiting=9000), RULES)
+    assert (decision.wanted, decision.lasting) == (11, 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (need(per_s=400), "400 webhooks a second come; a replica does 100"),
+        (need(per_s=100, forecast_per_s=640), "640 webhooks a second are expected"),
+        (need(per_s=200, waiting=4000, wait_s=7.5), "4000 webhooks wait, 7.5 s at this pace"),
+        (need(cpu=0.97), "CPU is used to 97% of a core"),
+        (need(per_s=1e6), "12500 would be needed, at most 20 are allowed"),
+        (need(10, 840), "10.50 is too near to 10"),
+    ],
+)
+def test_the_reasons_say_what_decided(asked: Need, says: str) -> None:
+    assert says in "; ".join(decide(asked, RULES).reasons)
+
+
+rates = st.floats(0, 1e5)
+
+
+@given(st.integers(0, 20), rates, rates, st.floats(0.1, 1e4), st.floats(0, 1e6))
+def test_it_stays_within_the_bounds_and_more_work_never_wants_fewer(
+    current: int, per_s: float, forecast: float, capacity: float, waiting: float
+) -> None:
+    def wanted(per_s: float, waiting: float) -> int:
+        return decide(Need(current, per_s, forecast, capacity, waiting), RULES).wanted
+
+    assert RULES.least <= wanted(per_s, waiting) <= RULES.most
+    assert wanted(per_s * 1.5, waiting) >= wanted(per_s, waiting)
+    assert wanted(per_s, waiting * 1.5) >= wanted(per_s, waiting)
+
+
+# -- what a replica can do --------------------------------------------------
+
+
+def learned(capacity: Capacity, seconds: int, done: float, busy: float, replicas: int = 1) -> float:
+    for _ in range(seconds):
+        capacity.observe(1.0, replicas, done, busy)
+    return capacity.per_s
+
+
+def test_a_full_queue_shows_within_seconds_what_a_replica_does() -> None:
+    assert learned(Capacity(1000), 6, done=50, busy=1.0) < 100
+    assert learned(Capacity(10), 5, done=500, busy=1.0) == pytest.approx(500, rel=0.1)
+
+
+def test_half_busy_slots_show_it_too_and_so_do_several_replicas() -> None:
+    assert learned(Capacity(1000), 30, done=300, busy=0.5, replicas=3) == pytest.approx(
+        200, rel=0.05
+    )
+
+
+def test_an_idle_replica_shows_nothing_but_that_it_can_do_what_it_does() -> None:
+    assert learned(Capacity(1000), 60, done=10, busy=0.001) == 1000
+    assert learned(Capacity(1000), 60, done=3000, busy=0.1) == pytest.approx(3000, rel=0.01)
+
+
+def test_the_second_in_which_work_begins_or_ends_teaches_nothing() -> None:
+    capacity = Capacity(1000)
+    capacity.observe(1.0, 1, 3.0, 1.0)
+    capacity.observe(1.0, 1, 0.0, 0.0)
+    capacity.observe(1.0, 1, 2.0, 1.0)
+    capacity.observe(1.0, 1, 2.0, 0.1)
+    assert (capacity.per_s, capacity.learned) == (1000, False)
+
+
+def test_slow_receivers_are_forgotten_but_never_beyond_what_slots_allow() -> None:
+    capacity = Capacity(1000)
+    slow = learned(capacity, 60, done=10, busy=1.0)
+    assert slow < 15
+    assert learned(capacity, 900, done=5, busy=0.005) > 900
+    held = Capacity(1000)
+    learned(held, 60, done=100, busy=1.0)
+    assert learned(held, 900, done=30, busy=0.2) == pytest.approx(150, rel=0.05)
+
+
+# -- how much comes ---------------------------------------------------------
+
+
+def told(demand: Demand, *counts: float) -> Demand:
+    for count in counts:
+        demand.observe(1.0, count)
+    return demand
+
+
+def test_a_jump_is_believed_the_second_time() -> None:
+    demand = told(Demand(), *[100.0] * 30, 1000)
+    assert demand.per_s < 300
+    assert told(demand, 1000).per_s == 1000
+
+
+def test_lumps_are_no_jumps() -> None:
+    lumps = told(Demand(), *[0.0, 200.0] * 30)
+    assert lumps.per_s < 130
+
+
+def test_a_ramp_is_forecast_to_go_on_for_a_while() -> None:
+    ramp = told(Demand(lead_s=20), *[float(n) for n in range(300)])
+    assert 300 < ramp.forecast_per_s < 340
+
+
+def test_a_steady_rate_is_forecast_to_stay() -> None:
+    rng = random.Random(1)
+    noisy = told(Demand(), *[rng.gauss(1000, 30) for _ in range(600)])
+    assert noisy.forecast_per_s == pytest.approx(1000, rel=0.08)
+
+
+def test_after_two_days_the_batch_at_nine_is_expected_before_it_comes() -> None:
+    hour_s, day_s = 60.0, 24 * 60.0  # an hour of a minute: the shape counts, not its length
+
+    def rate(at_s: float) -> float:
+        return 900.0 if 9 * hour_s <= at_s % day_s < 10 * hour_s else 100.0
+
+    demand = Demand(lead_s=20, day_s=day_s)
+    at_s = 0.0
+    while at_s < 2 * day_s + 9 * hour_s - 50:
+        demand.observe(1.0, rate(at_s))
+        at_s += 1.0
+    assert demand.knows_the_day
+    assert demand.per_s == pytest.approx(100, rel=0.05)
+    assert demand.forecast_per_s > 700
+
+
+# -- steadying --------------------------------------------------------------
+
+
+def test_down_goes_no_lower_than_the_highest_wish_of_five_minutes() -> None:
+    stabiliser = Stabiliser(down_s=300)
+    assert stabiliser.steady(0, 10, 10) == 10
+    assert stabiliser.steady(100, 10, 7) == 10
+    assert stabiliser.steady(299, 10, 4) == 10
+    assert stabiliser.steady(300, 10, 4) == 7
+    assert stabiliser.steady(400, 7, 4) == 4
+
+
+def test_up_waits_for_its_window_where_it_has_one() -> None:
+    assert Stabiliser().steady(0, 2, 9) == 9
+    waiting = Stabiliser(up_s=60)
+    assert [waiting.steady(at_s, 2, 9) for at_s in (0, 30, 59, 60)] == [2, 2, 2, 9]
+
+
+def test_who_has_just_begun_to_watch_does_not_shrink() -> None:
+    stabiliser = Stabiliser(down_s=300)
+    assert stabiliser.steady(1000, 8, 1) == 8
+    assert stabiliser.steady(1299, 8, 1) == 8
+    assert stabiliser.steady(1300, 8, 1) == 1
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 120), st.integers(1, 50)), min_size=1, max_size=60))
+def test_it_never_goes_below_a_wish_that_is_still_in_its_window(
+    wishes: list[tuple[float, int]],
+) -> None:
+    stabiliser = Stabiliser(down_s=300)
+    now_s, current, seen = 0.0, 5, [(0.0, 5)]
+    for pause_s, wish in wishes:
+        now_s += pause_s
+        seen.append((now_s, wish))
+        current = stabiliser.steady(now_s, current, wish)
+        inside = [one for at_s, one in seen if now_s - at_s < 300]
+        assert min(wish, max(inside)) <= current <= max(max(inside), wish)
+        assert current >= wish
+
+
+def scaled(limit: RateLimit, now_s: float, current: int, wanted: int) -> int:
+    allowed = limit.limited(now_s, current, wanted)
+    limit.changed(now_s, allowed - current)
+    return allowed
+
+
+def test_growth_by_default_is_four_or_as_many_again_in_fifteen_seconds() -> None:
+    limit = RateLimit(Behaviour())
+    assert scaled(limit, 0, 1, 100) == 5
+    assert scaled(limit, 10, 5, 100) == 5
+    assert scaled(limit, 15, 5, 100) == 10
+    assert scaled(limit, 30, 10, 100) == 20
+    assert scaled(limit, 45, 20, 25) == 25
+
+
+def test_the_example_of_the_documentation_from_80_to_10() -> None:
+    down = Direction(0, (Policy(Unit.PODS, 4, 60), Policy(Unit.PERCENT, 10, 60)))
+    limit = RateLimit(Behaviour(down=down))
+    numbers = [80]
+    for minute in range(12):
+        numbers.append(scaled(limit, 60.0 * minute, numbers[-1], 10))
+    assert numbers == [80, 72, 64, 57, 51, 45, 40, 36, 32, 28, 24, 20, 16]
+
+
+def test_the_smaller_change_or_none_where_that_is_chosen() -> None:
+    policies = (Policy(Unit.PODS, 4, 60), Policy(Unit.PERCENT, 10, 60))
+    smallest = RateLimit(Behaviour(down=Direction(0, policies, Select.MIN)))
+    assert scaled(smallest, 0, 80, 10) == 76
+    none = RateLimit(Behaviour(up=Direction(0, policies, Select.DISABLED)))
+    assert scaled(none, 0, 3, 10) == 3
+    assert scaled(none, 0, 3, 1) == 1
+
+
+def test_a_percentage_of_one_replica_lets_it_become_two() -> None:
+    limit = RateLimit(Behaviour(up=Direction(0, (Policy(Unit.PERCENT, 10, 60),))))
+    assert scaled(limit, 0, 1, 5) == 2
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=60))
+def test_growth_within_any_fifteen_seconds_is_bounded(wishes: list[int]) -> None:
+    limit = RateLimit(Behaviour())
+    numbers = [3]
+    for second, wish in enumerate(wishes):
+        numbers.append(scaled(limit, float(second), numbers[-1], wish))
+        before = numbers[max(0, len(numbers) - 16)]
+        assert numbers[-1] <= max(before + 4, 2 * before, numbers[-2])
+
+
+# -- whether more would help ------------------------------------------------
+
+
+def busy(returns: Returns, at_s: float, seconds: int, replicas: int, done: float) -> float:
+    for _ in range(seconds):
+        at_s += 1.0
+        returns.observe(at_s, 1.0, replicas, done, saturated=True)
+    return at_s
+
+
+def test_growth_that_brought_nothing_sets_a_ceiling_for_a_while() -> None:
+    returns = Returns()
+    at_s = busy(returns, 0.0, 20, 2, 410)
+    at_s = busy(returns, at_s, 30, 6, 415)
+    assert returns.ceiling(at_s) == 3  # 2.02 of the first two
+    assert "2 did 410 webhooks a second and 6 do 415" in returns.reason
+    assert returns.ceiling(at_s + 900) is None
+
+
+def test_the_ceiling_is_lifted_when_the_same_replicas_do_more_again() -> None:
+    returns = Returns()
+    at_s = busy(returns, 0.0, 20, 2, 410)
+    at_s = busy(returns, at_s, 30, 6, 415)
+    assert returns.ceiling(at_s) == 3
+    at_s = busy(returns, at_s, 10, 6, 1200)
+    assert returns.ceiling(at_s) is None
+
+
+def test_growth_that_brought_its_share_sets_none() -> None:
+    returns = Returns()
+    at_s = busy(returns, 0.0, 20, 2, 400)
+    at_s = busy(returns, at_s, 30, 4, 760)
+    assert returns.ceiling(at_s) is None
+
+
+def test_without_anything_waiting_nobody_can_tell() -> None:
+    returns = Returns()
+    at_s = busy(returns, 0.0, 20, 2, 400)
+    for _ in range(60):
+        at_s += 1.0
+        returns.observe(at_s, 1.0, 4, 400, saturated=False)
+    assert returns.ceiling(at_s) is None
+
+
+# -- the whole advisor ------------------------------------------------------
+
+
+class Role:
+    """A role in a closed loop: replicas as advised, some seconds later, with a real queue."""
+
+    def __init__(self, per_replica: float, rules: Rules = RULES, replicas: int = 1) -> None:
+        self.advisor = Advisor(rules, 1000.0, lead_s=10)
+        self.per_replica = per_replica
+        self.replicas = replicas
+        self.waiting = 0.0
+        self.at_s = 0.0
+        self.starting: list[tuple[float, int]] = []
+        self.advice: Advice | None = None
+
+    def second(self, arrived: float, **more: bool) -> Advice:
+        self.at_s += 1.0
+        ready = [count for at_s, count in self.starting if at_s <= self.at_s]
+        self.replicas = ready[-1] if ready else self.replicas
+        self.waiting += arrived
+        done = min(self.waiting, self.replicas * self.per_replica)
+        self.waiting -= done
+        slots = done / (self.replicas * self.per_replica)
+        self.advice = self.advisor.observe(
+            Observation(self.at_s, 1.0, self.replicas, arrived, done, slots, self.waiting, **more)
+        )
+        self.starting.append((self.at_s + 5.0, self.advice.wanted))
+        return self.advice
+
+    def run(self, seconds: int, arrived: float) -> list[int]:
+        return [self.second(arrived).wanted for _ in range(seconds)]
+
+
+def test_a_step_is_answered_in_two_seconds_once_capacity_is_known() -> None:
+    role = Role(100.0)
+    role.run(60, 70)
+    wanted = role.run(3, 800)
+    assert wanted[1] >= 10
+    role.run(60, 800)
+    assert role.waiting == 0
+
+
+def test_a_steady_noisy_load_is_left_alone() -> None:
+    role, rng = Role(100.0, replicas=5), random.Random(1)
+    role.run(60, 380)
+    numbers = {role.second(rng.gauss(380, 20)).wanted for _ in range(900)}
+    assert numbers == {5}
+
+
+def test_what_was_added_for_a_spike_goes_in_two_steps() -> None:
+    role = Role(100.0)
+    role.run(60, 70)
+    peak = max(role.run(20, 800))
+    calm = role.run(400, 70)
+    assert peak > calm[120] >= 10
+    assert calm[-1] == 1
+    assert not any(a < b for a, b in zip(calm[60:], calm[61:], strict=False))
+
+
+def test_a_replica_is_never_worth_less_than_it_was_seen_to_do() -> None:
+    role = Role(100.0)
+    role.run(120, 95)
+    assert role.advice is not None
+    assert role.advice.need.capacity_per_s == pytest.approx(100, rel=0.1)
+    assert role.advice.capacity_learned
+
+
+def test_while_sending_is_paused_all_stays_as_it_is() -> None:
+    role = Role(100.0, replicas=3)
+    role.run(60, 200)
+    role.per_replica = 1e-9
+    for _ in range(600):
+        advice = role.second(200, held=True)
+    assert advice.wanted == 3
+    assert advice.reasons[0].startswith("sending is paused")
+
+
+def test_receivers_that_are_the_limit_are_not_met_with_more_and_more_replicas() -> None:
+    role = Role(100.0)
+    role.run(30, 70)
+    for _ in range(400):
+        role.per_replica = 100.0 / role.replicas  # together they never do more than one
+        advice = role.second(300)
+    assert advice.wanted == 1
+    assert "something else is the limit" in "; ".join(advice.reasons)
+
+
+@given(st.lists(st.floats(0, 5000), min_size=5, max_size=60), st.integers(1, 5), st.integers(5, 30))
+def test_whatever_comes_the_advice_keeps_the_bounds(
+    arrivals: list[float], least: int, most: int
+) -> None:
+    role = Role(50.0, Rules(least=least, most=most), replicas=least)
+    for arrived in arrivals:
+        advice = role.second(arrived)
+        assert least <= advice.wanted <= most
+        assert math.isfinite(advice.exactly)

@@ -1,0 +1,158 @@
+"""More replicas do more of the same load: on real processes, and by a stand-in for kubectl."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from sureshot_lab.errors import LabError
+from sureshot_lab.result import Conditions, Interval, RunResult, Verdict, read_result
+from sureshot_lab.runs.options import Options
+from sureshot_lab.runs.own_service import own_service
+from sureshot_lab.sampler.source import SourceUnreadable
+from sureshot_lab.scale.kubernetes import KubernetesScale
+from sureshot_lab.scale.offered import offered_rate_per_s, own_scenario, replica_counts
+from sureshot_lab.scale.processes import ProcessScale, takes_table
+from sureshot_lab.scale.series import Step, analyse, run_series, step_of
+from sureshot_lab.scenario import Service
+from tests.cli.command import HereRuns
+from tests.support.servers import fresh_database
+
+STAND_IN = """\
+#!/bin/sh
+# A stand-in for kubectl that writes down what it is asked: no cluster is behind it.
+echo "$@" >> {log}
+[ "$3" != "rollout" ] || exit {code}
+"""
+
+
+def _result(per_s: int, taken: list[float] | None = None) -> RunResult:
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    conditions = Conditions(
+        started_at=at, finished_at=at, scenario="smoke", size="full", engine="native",
+        environment="local", target="own service", seed=1, revision="", lab_version="0",
+        machine={},
+    )  # fmt: skip
+    seconds = [
+        Interval(at_s=float(n), intended=300, sent=300, succeeded=300, failed=0,
+                 delivered=per_s if n >= 2 else 0)
+        for n in range(10)
+    ]  # fmt: skip
+    return RunResult(
+        id="a", scenario="smoke", title="", verdict=Verdict.PASS, reasons=[], gates=[],
+        conditions=conditions, metrics={}, intervals=seconds,
+        tables=[] if taken is None else [takes_table(taken)],
+    )  # fmt: skip
+
+
+def _steps(**per_s: int) -> list[Step]:
+    return [step_of(int(name[1:]), _result(rate)) for name, rate in per_s.items()]
+
+
+def test_the_load_is_more_than_the_most_replicas_can_do_and_the_same_for_all() -> None:
+    assert replica_counts("5,1,3") == [1, 3, 5]
+    assert offered_rate_per_s([1, 3, 5]) == pytest.approx(300)
+    for wrong in ("0,1", "1,1", "a", ""):
+        with pytest.raises(LabError, match="--replicas"):
+            replica_counts(wrong)
+    with pytest.raises(LabError, match="only cluster and postgres"):
+        own_scenario(2, 100.0, 5.0, "embedded")
+
+
+def test_speed_up_and_fairness_are_of_the_steady_seconds() -> None:
+    steps = _steps(n1=50, n3=120)
+    assert steps[0].per_s == 50
+    series = analyse(steps, 300.0, 2)
+    assert series.scaled[1].speed_up == pytest.approx(2.4)
+    assert series.scaled[1].efficiency == pytest.approx(0.8)
+    assert series.usl is None
+    assert any("2 cores for 3 replicas" in remark for remark in series.remarks)
+    assert step_of(2, _result(80, [30, 10])).jain == pytest.approx(0.8)
+    assert step_of(2, _result(80, [40, 0])).jain == pytest.approx(0.5)
+
+
+def test_four_counts_are_enough_for_the_scalability_law() -> None:
+    series = analyse(_steps(n1=100, n2=182, n4=308, n8=470), 1000.0, None)
+    assert series.usl is not None
+    assert series.usl.contention.value == pytest.approx(0.1, abs=0.02)
+    assert not any("cores" in remark for remark in series.remarks)
+
+
+def test_workers_that_were_not_fed_and_a_busy_machine_are_told() -> None:
+    step = _steps(n1=10)[0]
+    metrics = {**step.result.metrics, "slots_used_share": 0.2, "host_cpu_share": 0.97}
+    starved = replace(step, result=structs.replace(step.result, metrics=metrics))
+    remarks = " ".join(analyse([starved], 300.0, None).remarks)
+    assert "1x 20 % of their slots" in remarks
+    assert "at 1x this machine's CPU was used up" in remarks
+
+
+def test_where_the_load_is_the_limit_it_is_said() -> None:
+    series = analyse(_steps(n1=100, n3=299), 300.0, None)
+    assert any("at 3x everything offered" in remark for remark in series.remarks)
+
+
+async def test_two_workers_share_the_load_and_keep_to_their_slots(tmp_path: Path) -> None:
+    async with fresh_database():
+        pass  # It skips where there is no server.
+    driver = ProcessScale(60.0, 4.0, Options(runs=tmp_path, engine="native"), "postgres")
+    [step] = await run_series(driver, [2], tmp_path / "results")
+    kept = read_result(tmp_path / "results" / "scale-2x.json")
+    assert kept.metrics["replicas"] == 2
+    assert kept.metrics["steady_delivered_per_s"] == step.per_s > 5
+    assert step.jain is not None
+    assert step.jain > 0.5
+    rows = next(table.rows for table in kept.tables if table.name == "takes")
+    assert len(rows) == 2
+    assert 0 < kept.metrics["slots_used_share"] <= 1
+    # No more than its slots allow a worker: 2 x 5 at 100 ms each.
+    assert step.per_s < 105
+
+
+def _stand_in(folder: Path, code: int = 0) -> Path:
+    kubectl = folder / "kubectl-stand-in"
+    kubectl.write_text(STAND_IN.format(log=folder / "asked.txt", code=code))
+    kubectl.chmod(0o755)
+    return kubectl
+
+
+async def test_kubernetes_is_scaled_and_waited_for_before_the_load(tmp_path: Path) -> None:
+    async with own_service(Service(), tmp_path / "elsewhere") as service:
+        options = Options(
+            runs=tmp_path / "runs", target=service.url, token=service.token,
+            admin_token=service.admin_token, engine="native",
+        )  # fmt: skip
+        driver = KubernetesScale(
+            20.0, 3.0, options, "worker", "hooks", str(_stand_in(tmp_path))
+        )  # fmt: skip
+        [step] = await run_series(driver, [3], tmp_path / "results")
+    assert (tmp_path / "asked.txt").read_text().splitlines() == [
+        "--namespace hooks scale deployment/worker --replicas=3",
+        "--namespace hooks rollout status deployment/worker --timeout=300s",
+    ]
+    assert step.result.metrics["lost"] == 0
+    assert step.result.metrics["accepted"] == 60
+    assert step.jain is None
+
+
+async def test_pods_that_do_not_become_ready_end_the_series(tmp_path: Path) -> None:
+    options = Options(runs=tmp_path, target="http://127.0.0.1:1")
+    driver = KubernetesScale(
+        20.0, 3.0, options, "worker", "hooks", str(_stand_in(tmp_path, code=1))
+    )  # fmt: skip
+    with pytest.raises(SourceUnreadable):
+        await driver.step(3)
+    with pytest.raises(LabError, match="needs --target"):
+        KubernetesScale(20.0, 3.0, Options(), "worker", "hooks")
+
+
+def test_a_driver_nobody_knows_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = HereRuns(tmp_path, monkeypatch, capsys)("lab", "scale", "--driver", "boats")
+    assert ran.code == 3
+    assert "must be processes or kubernetes" in ran.err
