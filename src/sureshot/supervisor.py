@@ -131,6 +131,12 @@ class Supervisor:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
 
+    def dump(self) -> None:
+        """Have every child write down what it is doing."""
+        for child in self.children:
+            if child.process is not None and child.process.returncode is None:
+                child.process.send_signal(signal.SIGUSR1)
+
     def kill(self) -> None:
         """End every child at once."""
         for child in self.children:
@@ -255,6 +261,7 @@ async def supervise(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_stop)
     loop.add_signal_handler(signal.SIGHUP, on_roll)
+    loop.add_signal_handler(signal.SIGUSR1, supervisor.dump)
     try:
         await supervisor.start()
     except TimeoutError as error:

@@ -14,31 +14,19 @@ import msgspec
 import pytest
 
 from sureshot.cli.sink_server import SinkServer
+from sureshot_lab.scaling.live import LivePlan, run_live
 from tests.cluster.test_up import Up, up
 from tests.support.cluster import Cluster
 from tests.support.http import admin
 
-SLOTS = 10
 DELAY_S = 0.1
-"""A worker does 100 webhooks a second then, whatever its CPU could do."""
-
 SETTINGS = {
-    "max_in_flight": str(SLOTS),
+    # A process does 100 webhooks a second at most then, whatever its CPU could do.
+    "max_in_flight": "10",
     "scaling_start_rate": "100",
     "scaling_drain_s": "5",
     "scaling_down_after_s": "5",
 }
-
-
-@contextlib.asynccontextmanager
-async def slow_receiver(deployed: Cluster) -> AsyncIterator[None]:
-    """Have the cluster send to a receiver that takes a while."""
-    sink = SinkServer(delay_s=DELAY_S, on_receipt=deployed.ledger.receive)
-    deployed.target = f"http://127.0.0.1:{await sink.start()}/"
-    try:
-        yield
-    finally:
-        await sink.stop()
 
 
 def of_role(member: Up, role: str) -> list[int]:
@@ -71,6 +59,19 @@ def decisions(member: Up) -> list[dict[str, Any]]:
     return [msgspec.json.decode(line) for line in lines]
 
 
+@contextlib.asynccontextmanager
+async def autoscaled(folder: Path, queue: str = "") -> AsyncIterator[tuple[Cluster, Up]]:
+    """Run a deployment of one to three processes, whose receiver takes a while."""
+    arguments = ("--autoscale", "1..3")
+    async with up(folder, *arguments, queue_url=queue, **SETTINGS) as (deployed, member):
+        sink = SinkServer(delay_s=DELAY_S, on_receipt=deployed.ledger.receive)
+        deployed.target = f"http://127.0.0.1:{await sink.start()}/"
+        try:
+            yield deployed, member
+        finally:
+            await sink.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("queue", "played", "advised"),
@@ -80,51 +81,48 @@ def decisions(member: Up) -> list[dict[str, Any]]:
 async def test_processes_come_and_go_with_the_load_and_nothing_is_refused_or_lost(
     tmp_path: Path, queue: str, played: str, advised: str
 ) -> None:
-    async with up(tmp_path, "--autoscale", "1..3", queue_url=queue, **SETTINGS) as (deployed, one):
-        async with slow_receiver(deployed):
-            assert len(of_role(one, played)) == 1
-            ended = asyncio.Event()
-            load = asyncio.create_task(deployed.submit(6, ended, pause_s=0.02))
+    async with autoscaled(tmp_path, queue) as (deployed, member):
 
-            async def grown() -> bool:
-                return (
-                    len(of_role(one, played)) >= 2 and (await role_of(one, advised))["wanted"] > 1
-                )
+        async def grown() -> bool:
+            wanted = (await role_of(member, advised))["wanted"]
+            return len(of_role(member, played)) >= 2 and wanted > 1
 
-            async def shrunk() -> bool:
-                return len(of_role(one, played)) == 1
+        async def shrunk() -> bool:
+            return len(of_role(member, played)) == 1
 
-            await until(grown, 30)
-            await asyncio.sleep(3)
-            ended.set()
-            await load
-            await deployed.quiet()
-            await until(shrunk, 40)
-            ledger = deployed.ledger
-            assert (ledger.broken, ledger.refused) == (0, {})
-            assert len(ledger.accepted) > 100
-            assert ledger.lost == set()
-            assert await deployed.recorded() == ledger.accepted
-            assert ledger.duplicates == 0
-            up_first, down_last = decisions(one)[0], decisions(one)[-1]
-            assert up_first["to"] > up_first["present"] == 1
-            assert "webhooks" in up_first["reason"]
-            assert (down_last["present"], down_last["to"]) == (2, 1)
+        assert await shrunk()
+        ended = asyncio.Event()
+        load = asyncio.create_task(deployed.submit(4, ended, pause_s=0.03))
+        await until(grown, 40)
+        await asyncio.sleep(2)
+        ended.set()
+        await load
+        await deployed.quiet()
+        await until(shrunk, 40)
+        ledger = deployed.ledger
+        assert (ledger.broken, ledger.refused) == (0, {})
+        assert len(ledger.accepted) > 100
+        assert ledger.lost == set()
+        assert await deployed.recorded() == ledger.accepted
+        assert ledger.duplicates == 0
+        first, last = decisions(member)[0], decisions(member)[-1]
+        assert first["to"] > first["present"] == 1
+        assert "webhooks" in first["reason"]
+        assert (last["present"], last["to"]) == (2, 1)
 
 
 async def test_a_stop_in_the_middle_of_growing_leaves_nobody(tmp_path: Path) -> None:
-    async with up(tmp_path, "--autoscale", "1..3", **SETTINGS) as (deployed, member):
-        async with slow_receiver(deployed):
-            ended = asyncio.Event()
-            load = asyncio.create_task(deployed.submit(6, ended))
-            async with asyncio.timeout(30):
-                while not decisions(member):
-                    await asyncio.sleep(0.02)
-            children = member.children()
-            ended.set()
-            assert await member.end(signal.SIGTERM) == 0
-            await load
-            assert not any(Path(f"/proc/{child}").exists() for child in children)
+    async with autoscaled(tmp_path) as (deployed, member):
+        ended = asyncio.Event()
+        load = asyncio.create_task(deployed.submit(6, ended))
+        async with asyncio.timeout(40):
+            while not decisions(member):
+                await asyncio.sleep(0.02)
+        children = member.children()
+        ended.set()
+        assert await member.end(signal.SIGTERM) == 0
+        await load
+        assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
 @pytest.mark.parametrize("bounds", ["3", "0..3", "4..2", "1-3"])
@@ -138,3 +136,20 @@ async def test_bounds_that_make_no_sense_are_refused_with_a_sentence(
     _out, told = await process.communicate()
     assert process.returncode == 2
     assert "must be like 1..4" in " ".join(told.decode().split())
+
+
+@pytest.mark.slow
+async def test_the_laboratory_measures_it_on_a_live_deployment(tmp_path: Path) -> None:
+    plan = LivePlan(most=3, low_s=4, high_s=15, high_per_s=120, down_after_s=5)
+    said: list[str] = []
+    result = await run_live(plan, tmp_path, said.append)
+    assert (result.refused, result.lost, result.incomplete) == (0, 0, "")
+    assert result.accepted == result.delivered > 1000
+    assert result.most >= 2
+    assert result.started_s is not None
+    assert result.grown_s is not None
+    assert result.shrunk_s is not None
+    assert 0 < result.started_s <= result.grown_s
+    assert result.shrunk_s >= plan.down_after_s / 2
+    assert result.decisions[0].startswith("1 to ")
+    assert len(said) >= 2

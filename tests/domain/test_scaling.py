@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -219,7 +220,7 @@ def test_it_never_goes_below_a_wish_that_is_still_in_its_window(
         seen.append((now_s, wish))
         current = stabiliser.steady(now_s, current, wish)
         inside = [one for at_s, one in seen if now_s - at_s < 300]
-        assert min(wish, max(inside)) <= current <= max(max(inside), wish)
+        assert min(wish, max(inside)) <= current <= max(*inside, wish)
         assert current >= wish
 
 
@@ -371,7 +372,7 @@ def test_what_was_added_for_a_spike_goes_in_two_steps() -> None:
     calm = role.run(400, 70)
     assert peak > calm[120] >= 10
     assert calm[-1] == 1
-    assert not any(a < b for a, b in zip(calm[60:], calm[61:], strict=False))
+    assert not any(a < b for a, b in pairwise(calm[60:]))
 
 
 def test_a_replica_is_never_worth_less_than_it_was_seen_to_do() -> None:

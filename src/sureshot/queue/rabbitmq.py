@@ -23,6 +23,7 @@ from sureshot.telemetry.logging import get_logger
 
 PREFETCH = 64
 """Messages a consumer may hold at once; each carries up to 100 leases."""
+FEWEST_MESSAGES = 4
 DELIVERY_LIMIT = 10
 """A message delivered more often is dead-lettered: it kills its consumers at once."""
 SUSPECT_AFTER = 5
@@ -72,7 +73,8 @@ class RabbitQueue:
         self._limit_bytes = limit_bytes
         self._clock = clock
         self._observe = observe
-        self._prefetch = max(1, min(PREFETCH, slots // 50))
+        # A message may hold a hundred leases or one: with few slots a few messages must do.
+        self._prefetch = max(min(slots, FEWEST_MESSAGES), min(PREFETCH, slots // 50))
         self._publisher = Link(
             url,
             "sureshot-publish",

@@ -23,8 +23,8 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "sureshot lab scale --replicas 1,3,5",
             "sureshot lab scale --replicas 1,2,3,4 --profile cluster --seconds 20",
-            "sureshot lab scale --driver kubernetes --target https://hooks.staging.example "
-            "--namespace sureshot --deployment worker --rate 2000",
+            "sureshot lab scale --driver kubernetes --target https://hooks.staging.example \\",
+            "    --namespace sureshot --deployment worker --rate 2000",
         )
     )(scale)
 

@@ -34,8 +34,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "sureshot lab forecast requests.csv --capacity 2000",
-            "sureshot lab forecast --prometheus http://127.0.0.1:9090 "
-            "'sum(rate(sureshot_webhooks_accepted_total[5m]))' --span 14d",
+            "sureshot lab forecast --span 14d --prometheus http://127.0.0.1:9090 \\",
+            "    'sum(rate(sureshot_webhooks_accepted_total[5m]))'",
             "sureshot lab forecast --backtest             # on synthetic load",
         )
     )(forecast)

@@ -51,7 +51,7 @@ def backtest(
     every = max(1, (last - first) // max(1, origins - 1))
     trials = [
         _Trial(values[:origin], values[origin : origin + horizon], periods)
-        for origin in range(first, last + 1, every)
+        for origin in range(last, first - 1, -every)[:origins]
     ]
     return [
         _accuracy("Holt-Winters", [trial.model for trial in trials], trials, intervals=True),

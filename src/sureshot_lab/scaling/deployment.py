@@ -94,9 +94,9 @@ class Deployment:
         self.depth += arrived
         done = min(self.depth, room)
         self.depth -= done
-        if self.depth or self._queue:
+        if arrived:
             self._queue.append([self.now_s, arrived])
-            self._take(done)
+        self._take(done)
         self._draining_s = [end_s for end_s in self._draining_s if end_s > self.now_s]
         self.replica_s += len(self._started_s) + len(self._draining_s)
         self.now_s += 1.0

@@ -21,8 +21,10 @@ from sureshot_lab.scaling.trial import Outcome, play
 QUEUE_LENGTH = 250.0
 """Leases for each replica: what the ScaledObject on Prometheus in the manifests asks for."""
 OURS = Sureshot.name
-SAME = 1.001
+SAME_COST = 1.001
 """A cost that differs by less than a thousandth is the same."""
+SAME_LATE = 1e-4
+"""So is lateness that differs by less than one webhook in ten thousand."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,15 @@ class Mean:
 
 @dataclass(frozen=True)
 class Against:
-    """Ours by another policy: shares of its lateness (None where it had none) and its cost."""
+    """Ours by another policy: shares of its lateness (None where it had none) and its cost.
+
+    ``later``: by how much the share of webhooks that are late is higher than with it.
+    """
 
     trace: str
     policy: str
     late: float | None
-    late_more_s: float
+    later: float
     cost: float
 
 
@@ -100,7 +105,7 @@ def against(means: Sequence[Mean]) -> list[Against]:
             ours[other.trace].late_webhook_s / other.late_webhook_s
             if other.late_webhook_s
             else None,
-            ours[other.trace].late_webhook_s - other.late_webhook_s,
+            ours[other.trace].late_share - other.late_share,
             ours[other.trace].replica_s / other.replica_s,
         )
         for other in means
@@ -113,8 +118,8 @@ def verdict(found: Sequence[Against]) -> list[str]:
     told = []
     for policy in dict.fromkeys(one.policy for one in found):
         here = [one for one in found if one.policy == policy]
-        later = [one.trace for one in here if one.late_more_s > 0]
-        dearer = [f"{one.trace} ({one.cost - 1:+.1%})" for one in here if one.cost > SAME]
+        later = [one.trace for one in here if one.later > SAME_LATE]
+        dearer = [f"{one.trace} ({one.cost - 1:+.1%})" for one in here if one.cost > SAME_COST]
         late = "nowhere later" if not later else f"later on {', '.join(later)}"
         cost = "nowhere dearer" if not dearer else f"dearer on {', '.join(dearer)}"
         told.append(f"{OURS} against {policy}: {late}, {cost}.")

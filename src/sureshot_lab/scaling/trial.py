@@ -63,7 +63,8 @@ def play(policy: Policy, trace: Trace, site: Site) -> Outcome:
         policy=policy.name,
         trace=trace.name,
         late_webhook_s=deployment.late_s - before[0],
-        late_share=(deployment.late + deployment.depth - before[1]) / trace.arrivals[judged].sum(),
+        late_share=(deployment.late + deployment.depth - before[1])
+        / max(1, int(trace.arrivals[judged].sum())),
         replica_s=deployment.replica_s - before[2],
         up_s=longest([a < b for a, b in zip(ready[judged], needed, strict=True)]),
         down_s=longest([a > b for a, b in zip(replicas[judged], bounded, strict=True)]),

@@ -96,6 +96,7 @@ def test_where_the_load_is_the_limit_it_is_said() -> None:
     assert any("at 3x everything offered" in remark for remark in series.remarks)
 
 
+@pytest.mark.slow
 async def test_two_workers_share_the_load_and_keep_to_their_slots(tmp_path: Path) -> None:
     async with fresh_database():
         pass  # It skips where there is no server.

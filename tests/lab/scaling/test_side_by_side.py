@@ -83,16 +83,18 @@ def test_an_unknown_trace_is_a_sentence() -> None:
 def test_ours_is_late_less_and_costs_no_more_on_draws_it_was_not_made_on(name: str) -> None:
     means = [mean(outcomes) for outcomes in play_all(name, NEVER_SEEN, SITE)]
     for found in against(means):
-        assert found.late_more_s <= 0, found
-        assert found.late is None or found.late < 0.5 or name == "ramp", found
+        assert found.later <= 1e-4, found
         assert found.cost <= 1.05, found
+        if name != "ramp":  # there nobody but KEDA on depth is late
+            assert found.late is not None, found
+            assert found.late < 0.5, found
 
 
 def test_a_steady_load_is_left_alone() -> None:
     for outcomes in play_all("steady", [7], SITE):
         if outcomes[0].policy == OURS:
             assert (outcomes[0].flaps, outcomes[0].late_webhook_s) == (0, 0)
-            assert len(set(outcomes[0].replicas)) == 1
+            assert set(outcomes[0].replicas) <= {4, 5}
 
 
 @pytest.mark.slow
@@ -105,8 +107,8 @@ def test_the_batch_at_nine_is_met_on_the_third_day() -> None:
 
 def test_the_verdict_names_every_trace_where_ours_is_worse() -> None:
     found = [
-        Against("step", "HPA on CPU", 0.1, -5.0, 0.9),
-        Against("spike", "HPA on CPU", 2.0, 7.0, 1.2),
+        Against("step", "HPA on CPU", 0.1, -0.5, 0.9),
+        Against("spike", "HPA on CPU", 2.0, 0.2, 1.2),
         Against("step", "KEDA on depth", None, 0.0, 1.0),
     ]
     assert verdict(found) == [
