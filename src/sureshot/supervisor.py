@@ -112,7 +112,10 @@ class Supervisor:
 
     async def _leave(self, child: Child) -> None:
         try:
-            await _end(child.process)
+            # Its keeper may be just replacing a process that died: until it has noticed.
+            while child.keeper is not None and not child.keeper.done():
+                await _end(child.process)
+                await asyncio.sleep(FIRST_PAUSE_S)
         finally:
             del self._leaving[child.number]
         log.info("supervisor.removed", role=child.role, number=child.number)
@@ -195,6 +198,8 @@ class Supervisor:
             code = None if process is None else process.returncode
             log.warning("supervisor.died", role=child.role, code=code, again_in_s=pause_s)
             await asyncio.sleep(pause_s)
+            if not child.wanted:
+                return
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             began_s = loop.time()
             try:

@@ -188,6 +188,34 @@ def test_webhooks_that_wait_for_a_closed_lane_or_a_retry_want_no_workers() -> No
     assert made.wanted() == before == 1
 
 
+def test_at_a_trickle_heartbeats_that_miss_each_other_are_no_queue() -> None:
+    made = cluster()
+    for second in range(1, 200):
+        # The API has told of this second, the worker only of the one before.
+        made.second(a=("api", 5 * second, 0, 0, 0.0), w=("worker", 0, 5 * (second - 1), 0, 0.0))
+    assert made.inputs() == (5, 0)
+    assert made.scaling.advice["worker"].need.capacity_per_s == 100
+    assert made.wanted() == 1
+
+
+def test_retries_are_no_work_of_the_api() -> None:
+    made = cluster()
+    for second in range(1, 30):
+        made.second(s=("scheduler", 500 * second, 0, 0, 0.0), w=("worker", 0, 500 * second, 0, 0.0))
+    assert made.inputs("worker")[0] == pytest.approx(500)
+    assert made.inputs("api")[0] == 0
+
+
+def test_a_mistake_in_the_advice_does_not_silence_the_heartbeat(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_census: Census) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(service.scaling, "observe", broken)
+    service.heartbeat.on_census(Census([]))
+
+
 def test_what_a_full_queue_turns_away_counts_as_come_and_as_waiting() -> None:
     made = cluster()
     made.flow(20, per_s=50, taken_per_s=50)

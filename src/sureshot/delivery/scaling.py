@@ -17,12 +17,15 @@ from sureshot.delivery.heartbeat import SILENT_S, Heartbeat
 from sureshot.domain.scaling.advisor import Advice, Advisor, Observation
 from sureshot.domain.scaling.decision import Rules
 from sureshot.ports import Beat, Census, Clock, Peer
+from sureshot.telemetry.logging import get_logger
 
 EVERY_S = 1.0
 CPU_OVER_S = 15.0
 REMEMBERS_S = 600.0
 FULL = 0.7
 """A queue this full is about to overflow into the store, or has."""
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,11 @@ class Scaling:
 
         def heard(census: Census) -> None:
             before(census)
-            self.observe(census)
+            try:
+                self.observe(census)
+            except Exception:
+                # A mistake in what is only advice must not silence the heartbeat.
+                log.exception("scaling.failed")
 
         heartbeat.on_census = heard
         self.observe(heartbeat.census)
@@ -127,11 +134,17 @@ class Scaling:
         depth = max(0, _depth(peers) + (census.carry if self._plan.brokered else 0))
         limit = self._plan.queue_limit * (1 if self._plan.brokered else max(1, len(peers)))
         overflowed = 0 if first else self._overflowed(full=depth >= FULL * limit)
-        came = sum(one.published for one in risen) + overflowed
         self._learn_cpu(elapsed_s)
         groups = _grouped(risen, brokered=self._plan.brokered)
         self.advice = {
-            role: self._advise(role, group, elapsed_s, came, depth)
+            role: self._advise(
+                role,
+                group,
+                elapsed_s,
+                # Retries are published by schedulers: they are no work of the API's.
+                sum(one.published for one in (group if role == "api" else risen)) + overflowed,
+                depth,
+            )
             for role, group in groups.items()
         }
 

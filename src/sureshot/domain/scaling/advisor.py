@@ -13,6 +13,8 @@ from sureshot.domain.scaling.returns import Returns
 WAITS_S = 0.5
 """Work waits when the queue holds more than so many seconds of what is done: a fraction of a
 second's worth is always under way between the heartbeats of those who put and those who take."""
+FEWEST = 20.0
+"""Nor do so few webhooks wait: where little comes heartbeats are a whole second apart."""
 EXTRA_S = 30.0
 """What was added for a forecast or to work off a queue may go again after so long."""
 
@@ -94,7 +96,7 @@ class Advisor:
         one process has put and another not yet told that it took looks like waiting.
         """
         waiting, self._waited = min(seen.waiting, self._waited), seen.waiting
-        usual = max(1.0, WAITS_S * seen.done / seen.elapsed_s)
+        usual = max(FEWEST, WAITS_S * seen.done / seen.elapsed_s)
         return 0.0 if seen.held or waiting <= usual else waiting
 
     def _decide(self, seen: Observation, need: Need) -> Decision:
