@@ -35,8 +35,8 @@ async def test_what_people_ask_for_leaves_half_of_the_connections_to_the_line(
     slow = [asyncio.create_task(_sleep(database, 0.3, aside=True)) for _ in range(12)]
     await asyncio.sleep(0.1)
     for _ in range(10):
-        async with asyncio.timeout(0.15):
-            await _sleep(database, 0.0)
+        await _sleep(database, 0.0)
+    assert sum(task.done() for task in slow) <= 6
     await asyncio.gather(*slow)
 
 
@@ -57,15 +57,40 @@ async def test_with_all_connections_in_use_a_database_that_is_away_is_still_noti
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_pool, "TURN_TIMEOUT_S", 0.1)
-    slow = [asyncio.create_task(_sleep(database, 0.5)) for _ in range(4)]
+    slow = [asyncio.create_task(_sleep(database, 5.0)) for _ in range(4)]
     await asyncio.sleep(0.05)
     monkeypatch.setattr(database, "_url", f"postgresql://postgres@127.0.0.1:{free_port()}/x")
     with pytest.raises(StoreUnavailable, match="in use"):
         await _sleep(database, 0.0)
+    async with asyncio.timeout(1):
+        ended = await asyncio.gather(*slow, return_exceptions=True)
+    assert {type(one) for one in ended} == {StoreUnavailable}
+
+
+async def test_who_waits_for_a_database_that_is_away_is_told_so(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is silent, not closed: a frozen machine, or a network that swallows everything."""
+    monkeypatch.setattr(postgres_pool, "DOUBT_AFTER_S", 0.2, raising=False)
+    monkeypatch.setattr(database, "_url", f"postgresql://postgres@127.0.0.1:{free_port()}/x")
+    async with asyncio.timeout(1):
+        with pytest.raises(StoreUnavailable):
+            await _sleep(database, 3.0)
+
+
+async def test_who_is_told_to_end_ends_although_the_connection_broke(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_args: object, **_named: object) -> None:
+        raise TimeoutError
+
+    running = asyncio.create_task(_sleep(database, 3.0))
     await asyncio.sleep(0.1)
-    with pytest.raises(StoreUnavailable, match="does not answer"):
-        await _sleep(database, 0.0)
-    await asyncio.gather(*slow)
+    with monkeypatch.context() as broken:
+        broken.setattr(asyncpg.pool.Pool, "release", fails)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
 
 async def test_the_server_gives_up_a_statement_before_the_client_gives_up_the_server() -> None:

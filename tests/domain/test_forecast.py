@@ -88,6 +88,16 @@ def test_it_beats_the_last_season_on_noise_and_its_intervals_hold_what_they_prom
     assert inside >= 0.85
 
 
+def test_where_trials_missed_by_more_than_one_step_tells_the_interval_is_wider() -> None:
+    # A slow wave nobody told it of: good for the next step, bad for the twentieth.
+    slow = [100 + 50 * math.sin(hour / 15) for hour in range(400)]
+    tried = fitted(slow, ahead=20)
+    untried = begun(slow, 0, tried.smoothing)
+    wide, narrow = tried.forecast(1)[0], untried.forecast(1)[0]
+    assert wide.value == narrow.value
+    assert wide.high - wide.low > 1.2 * (narrow.high - narrow.low)
+
+
 def test_a_higher_coverage_is_a_wider_interval() -> None:
     model = fitted(days(5, noise=5.0), (DAY,), DAY)
     narrow, wide = model.forecast(1, 0.5)[0], model.forecast(1, 0.99)[0]

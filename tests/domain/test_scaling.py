@@ -252,6 +252,8 @@ def test_the_smaller_change_or_none_where_that_is_chosen() -> None:
     policies = (Policy(Unit.PODS, 4, 60), Policy(Unit.PERCENT, 10, 60))
     smallest = RateLimit(Behaviour(down=Direction(0, policies, Select.MIN)))
     assert scaled(smallest, 0, 80, 10) == 76
+    slowest = RateLimit(Behaviour(up=Direction(0, policies, Select.MIN)))
+    assert scaled(slowest, 0, 80, 200) == 84
     none = RateLimit(Behaviour(up=Direction(0, policies, Select.DISABLED)))
     assert scaled(none, 0, 3, 10) == 3
     assert scaled(none, 0, 3, 1) == 1

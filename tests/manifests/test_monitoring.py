@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,8 +22,8 @@ from tests.manifests.built import (
     with_component,
 )
 from tests.manifests.rules import COPY, prometheus_rule
+from tests.support.cluster import cluster
 from tests.support.http import admin, call
-from tests.support.service import running_service
 
 METRIC = re.compile(r"\bsureshot_\w+")
 JOB = re.compile(r'job="(\w+)"')
@@ -90,19 +91,22 @@ def test_depth_and_flight_add_workers_before_the_target_is_passed(tmp_path: Path
     assert thresholds["sureshot_in_flight"] == 0.7 * 10_000
 
 
-async def test_keda_finds_the_number_of_workers_in_the_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("servers", ["postgres-rabbitmq"])
+async def test_keda_finds_the_number_of_workers_in_the_answer(tmp_path: Path, servers: str) -> None:
+    """Asked of roles apart, as the manifests run them."""
+    assert servers
     built = overlay("production")
     (scaled,) = built.of("ScaledObject")
     (trigger,) = (one for one in scaled["spec"]["triggers"] if one["type"] == "metrics-api")
     path = urlsplit(trigger["metadata"]["url"]).path
-    if path not in {route.path for route in ROUTES}:
-        pytest.skip(f"{path} is not served yet: the workers' autoscaler has nothing to ask")
+    assert path in {route.path for route in ROUTES}
     (authentication,) = built.of("TriggerAuthentication")
     assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
     assert trigger["metadata"]["authMode"] == "bearer"
-    async with running_service(tmp_path) as service:
-        assert (await call(service.url, "GET", path, token=None)).status == 401
-        value = (await admin(service.url, "GET", path)).json
+    async with cluster(tmp_path, "api", "worker", "scheduler") as deployed:
+        assert (await call(deployed.url, "GET", path, token=None)).status == 401
+        await asyncio.sleep(1.5)
+        value = (await admin(deployed.url, "GET", path)).json
     for key in trigger["metadata"]["valueLocation"].split("."):
         value = value[key]
     assert value >= 1

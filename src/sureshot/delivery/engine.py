@@ -182,7 +182,8 @@ class Engine:
             parts.lanes.abandon()
         for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=1.0)
         await _until(end_s + 2 * GRACE_S, parts.queue.close())
 
     async def _nothing_in_flight(self) -> None:
@@ -198,8 +199,9 @@ class Engine:
         await self._parts.lanes.drain()
 
     def _report_death(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
         if not self._draining and not task.cancelled():
-            log.error("engine.task_died", task=task.get_name(), exc_info=task.exception())
+            log.error("engine.task_died", task=task.get_name(), exc_info=error)
             self.died.set()
 
     @property

@@ -18,6 +18,8 @@ Connection = Any
 CONNECT_TIMEOUT_S = 2.0
 TURN_TIMEOUT_S = 2.0
 """How long a call waits for a connection that others are using."""
+DOUBT_AFTER_S = 3.0
+"""Who is kept waiting for so long by the database has it asked whether it is there at all."""
 COMMAND_TIMEOUT_S = 15.0
 """Longer than the server may take to refuse (a lock, then the statement): silence beyond
 that means that it is gone."""
@@ -83,6 +85,7 @@ class Database:
         self._pool: Any = None
         self._probe: asyncio.Task[None] | None = None
         self._doubt: asyncio.Task[None] | None = None
+        self._lent: set[Connection] = set()
         self._turns = asyncio.Semaphore(size)
         self._aside = asyncio.Semaphore(max(1, size // 2))
 
@@ -144,9 +147,15 @@ class Database:
         async with self._turn(aside=aside):
             pool = self._open_pool()
             try:
-                async with pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+                async with (
+                    pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection,
+                    self._watched(connection),
+                ):
                     yield connection
             except ERRORS as error:
+                if _is_cancelled():
+                    # Only then did giving back the connection fail.
+                    raise asyncio.CancelledError from error
                 if _is_fatal(error):
                     self._went_away(error)
                 text = str(error) or type(error).__name__
@@ -175,11 +184,25 @@ class Database:
                     for places in (self._aside, self._turns) if aside else (self._turns,):
                         await held.enter_async_context(places)
             except TimeoutError as error:
-                if self._doubt is None:
-                    self._doubt = asyncio.get_running_loop().create_task(self._ask())
+                self._wonder()
                 raise StoreUnavailable("all connections to the database are in use",
                                        reason="store_busy") from error  # fmt: skip
             yield
+
+    @contextlib.asynccontextmanager
+    async def _watched(self, connection: Connection) -> AsyncIterator[None]:
+        """Have the database asked whether it is there when the block takes long."""
+        timer = asyncio.get_running_loop().call_later(DOUBT_AFTER_S, self._wonder)
+        self._lent.add(connection)
+        try:
+            yield
+        finally:
+            self._lent.discard(connection)
+            timer.cancel()
+
+    def _wonder(self) -> None:
+        if self._doubt is None and self._probe is None:
+            self._doubt = asyncio.get_running_loop().create_task(self._ask())
 
     async def _ask(self) -> None:
         """Find out whether the connections are busy, or wait for a database that is away."""
@@ -188,6 +211,8 @@ class Database:
             connection.terminate()
         except (OSError, TimeoutError) as error:
             self._went_away(error)
+            for waiting in list(self._lent):
+                waiting.terminate()
         except ERRORS:
             # It answers, if only to refuse one connection more.
             pass
@@ -223,6 +248,12 @@ class Database:
             self._url, server_settings=self._session, timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
         )  # fmt: skip
+
+
+def _is_cancelled() -> bool:
+    """Whether whoever runs now is to end, whatever else went wrong on the way."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _is_fatal(error: BaseException) -> bool:
