@@ -24,6 +24,7 @@ from tests.manifests.built import (
 from tests.manifests.rules import COPY, prometheus_rule
 from tests.support.cluster import cluster
 from tests.support.http import admin, call
+from tests.support.service import running_service
 
 METRIC = re.compile(r"\bsureshot_\w+")
 JOB = re.compile(r'job="(\w+)"')
