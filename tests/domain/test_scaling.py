@@ -214,7 +214,7 @@ def test_it_never_goes_below_a_wish_that_is_still_in_its_window(
     wishes: list[tuple[float, int]],
 ) -> None:
     stabiliser = Stabiliser(down_s=300)
-    now_s, current, seen = 0.0, 5, [(0.0, 5)]
+    now_s, current, seen = 0.0, stabiliser.steady(0.0, 5, 5), [(0.0, 5)]
     for pause_s, wish in wishes:
         now_s += pause_s
         seen.append((now_s, wish))

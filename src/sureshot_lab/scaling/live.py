@@ -25,6 +25,9 @@ DELAY_S = 0.1
 ENDPOINTS = 20
 EVERY_S = 0.25
 DRAIN_S = 60.0
+SLOTS = {"cluster": 100, "postgres": 8}
+"""So few that a process does 50 to 100 webhooks a second. With a broker a process holds one
+message for every 50 slots, each with the few webhooks of one commit: that is its limit then."""
 PAYLOADS = {"user.created": 0.5, "order.completed": 0.5}
 
 
@@ -43,7 +46,7 @@ class LivePlan:
     high_per_s: float = 100.0
     low_s: float = 10.0
     high_s: float = 30.0
-    max_in_flight: int = 100
+    max_in_flight: int | None = None
     down_after_s: float = 10.0
 
 
@@ -87,7 +90,7 @@ class AutoscaledService(OwnService):
 
     def __init__(self, plan: LivePlan, folder: Path, backing: Backing | None) -> None:
         settings: dict[str, str | int | float] = {
-            "max_in_flight": plan.max_in_flight,
+            "max_in_flight": plan.max_in_flight or SLOTS[plan.profile],
             "scaling_down_after_s": plan.down_after_s,
             "scaling_drain_s": 5,
             "log_level": "info",
@@ -119,7 +122,7 @@ async def run_live(plan: LivePlan, folder: Path, tell: Callable[[str], None]) ->
 
     Raises ``LabError`` when something is missing or the plan cannot be carried out.
     """
-    if plan.profile not in {"cluster", "postgres"}:
+    if plan.profile not in SLOTS:
         raise LabError(f"profile {plan.profile}: several processes need cluster or postgres")
     for part in ("service", "load"):
         (folder / part).mkdir(parents=True, exist_ok=True)
