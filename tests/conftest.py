@@ -18,7 +18,11 @@ ALONE = (
     "tests/cluster/test_takeover.py",
     "tests/lab/k6/",
     "tests/lab/load/",
+    "tests/engine/test_policy.py",
+    "tests/lab/profiling/",
     "tests/lab/runs/",
+    "tests/lab/scale/",
+    "tests/lab/scaling/",
     "tests/lab/sampler/test_processes.py",
     "tests/lab/sampler/test_sampler.py",
 )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sureshot_lab.errors import TargetUnreachable, TokenRefused
 
 TIMEOUT_S = 10.0
+TRIES, PAUSE_S = 3, 0.2
 JSON_TYPE = "application/json"
 
 
@@ -34,7 +35,14 @@ class ServiceClient:
         self, method: str, path: str, body: object = None, *, admin: bool = False
     ) -> tuple[int, Any]:
         """Return status and decoded body (None when it is not JSON)."""
-        return await asyncio.to_thread(self._call, method, path, body, admin=admin)
+        for _try in range(TRIES if method == "GET" else 1):
+            try:
+                return await asyncio.to_thread(self._call, method, path, body, admin=admin)
+            except TargetUnreachable as error:
+                # A process that ends while others serve the same port cuts what it had accepted.
+                failure = error
+                await asyncio.sleep(PAUSE_S)
+        raise failure
 
     async def ready(self) -> bool:
         """Whether it answers and is ready."""

@@ -63,10 +63,10 @@ SET state = 2, delivered_at = $1, lease_until = NULL, owner = NULL, token = toke
 WHERE key = $2;
 
 -- renew --
+-- A token that is still the same says that the lease is: whatever ends one moves it on.
 UPDATE webhooks w SET lease_until = $3, owner = $4, token = w.token + 1
 FROM unnest($1::bigint[], $2::bigint[]) AS held (key, token)
 WHERE w.key = held.key AND w.token = held.token
-  AND w.lease_until IS NOT NULL
 RETURNING w.key;
 
 -- release --
@@ -74,15 +74,13 @@ UPDATE webhooks w
 SET lease_until = NULL, owner = NULL, token = w.token + 1, leases_taken = w.leases_taken - 1,
     due_at = coalesce($3, w.due_at)
 FROM unnest($1::bigint[], $2::bigint[]) AS held (key, token)
-WHERE w.key = held.key AND w.token = held.token
-  AND w.lease_until IS NOT NULL;
+WHERE w.key = held.key AND w.token = held.token;
 
 -- suspect --
 UPDATE webhooks w
 SET lease_until = NULL, owner = NULL, token = w.token + 1, leases_taken = w.leases_taken + $3
 FROM unnest($1::bigint[], $2::bigint[]) AS held (key, token)
-WHERE w.key = held.key AND w.token = held.token
-  AND w.lease_until IS NOT NULL;
+WHERE w.key = held.key AND w.token = held.token;
 
 -- paused_and_next_end --
 SELECT EXISTS (SELECT 1 FROM documents WHERE kind = 'Pause') AS paused,
