@@ -113,7 +113,7 @@ class Database:
                 )  # fmt: skip
             except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as error:
                 if self._last_error is None:
-                    log.warning("database.waiting", reason=str(error) or type(error).__name__)
+                    log.warning("database.waiting", reason=_reason(error))
                 self._last_error = error
                 await asyncio.sleep(PROBE_S)
 
@@ -158,8 +158,7 @@ class Database:
                     raise asyncio.CancelledError from error
                 if _is_fatal(error):
                     self._went_away(error)
-                text = str(error) or type(error).__name__
-                raise StoreUnavailable(f"the database refused: {text}",
+                raise StoreUnavailable(f"the database refused: {_reason(error)}",
                                        reason="store_unavailable") from error  # fmt: skip
 
     @contextlib.asynccontextmanager
@@ -213,20 +212,21 @@ class Database:
             self._went_away(error)
             for waiting in list(self._lent):
                 waiting.terminate()
-        except ERRORS:
-            # It answers, if only to refuse one connection more.
-            pass
+        except ERRORS as error:
+            # It answers, if only to refuse one connection more: that is not being away.
+            log.warning("database.refuses", reason=_reason(error))
         finally:
             self._doubt = None
 
     def _went_away(self, error: BaseException) -> None:
         if self._probe is None and self._pool is not None:
-            log.warning("database.gone", reason=str(error) or type(error).__name__)
+            log.warning("database.gone", reason=_reason(error))
             self._probe = asyncio.get_running_loop().create_task(self._wait_until_back())
 
     async def _wait_until_back(self) -> None:
         # Old connections may be half open, or lead to what is now a standby.
         await self._pool.expire_connections()
+        told = ""
         while True:
             try:
                 async with self._pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
@@ -236,8 +236,11 @@ class Database:
                 if not in_recovery:
                     break
                 await self._pool.expire_connections()
-            except ERRORS:
-                pass
+            except ERRORS as error:
+                # Once for each reason: a changed password is not the same as a server that is down.
+                if _reason(error) != told:
+                    told = _reason(error)
+                    log.warning("database.still_away", reason=told)
             await asyncio.sleep(PROBE_S)
         log.info("database.back")
         self._probe = None
@@ -248,6 +251,11 @@ class Database:
             self._url, server_settings=self._session, timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
         )  # fmt: skip
+
+
+def _reason(error: BaseException) -> str:
+    """Return what *error* says, or its kind when it says nothing."""
+    return str(error) or type(error).__name__
 
 
 def _is_cancelled() -> bool:

@@ -74,9 +74,9 @@ class Watch:
             await asyncio.sleep(GATHER_S)
             async with self._database.connection() as connection:
                 await announce(connection, Change(ChangeKind.DUE, origin=self.owner))
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             # Schedulers look again by themselves, and once more when they reconnect.
-            pass
+            log.debug("watch.not_announced", reason=error.detail)
         finally:
             self._announcing = None
 
