@@ -195,7 +195,6 @@ class Scenario(_Table, frozen=True, kw_only=True):
     service: Service = Service()
     gates: Gates = Gates()
     drain_s: float = 30.0
-    settle_s: float = 0.0
     name: str = ""
     size: str = "full"
 

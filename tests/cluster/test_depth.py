@@ -70,15 +70,12 @@ async def test_what_an_event_became_belongs_to_nobody_while_it_lies_in_the_broke
         assert (len(deployed.ledger.received), deployed.ledger.duplicates) == (20, 0)
 
 
-@pytest.mark.parametrize("stops", [5])
-async def test_a_stopping_scheduler_leaves_nothing_leased_and_unpublished(
-    tmp_path: Path, stops: int
-) -> None:
+async def test_a_stopping_scheduler_leaves_nothing_leased_and_unpublished(tmp_path: Path) -> None:
     async with cluster(tmp_path, "api", "scheduler", queue_limit="50") as deployed:
         body = {"webhooks": [{"url": deployed.target, "payload": n} for n in range(400)]}
         await call(deployed.url, "POST", "/api/v1/webhooks/batch", body)
         await deployed.add("worker")
-        for _ in range(stops):
+        for _ in range(5):
             (scheduler,) = deployed.of("scheduler")
             await asyncio.sleep(0.15)
             await scheduler.end(signal.SIGTERM)

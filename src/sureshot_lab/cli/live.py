@@ -11,7 +11,6 @@ from rich.console import Console
 from sureshot_lab.report.live import HISTORY, LiveState, LiveView
 from sureshot_lab.result import Interval, Sample
 from sureshot_lab.runs.progress import Progress, silent
-from sureshot_lab.scenario import Scenario
 
 
 class Watcher:
@@ -92,9 +91,8 @@ def _whole(value: float | None) -> int | None:
 
 
 @contextlib.contextmanager
-def watching(scenario: Scenario, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def watching(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Yield what a run is to tell; *quiet* shows nothing, for programs that read the result."""
-    del scenario
     if quiet:
         yield silent
         return

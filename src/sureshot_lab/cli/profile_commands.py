@@ -73,5 +73,5 @@ async def _profiled(scenario: Scenario, options: Options, *, quiet: bool) -> tup
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    with watching(scenario, quiet=quiet) as tell:
+    with watching(quiet=quiet) as tell:
         return await profile_scenario(scenario, options, tell, stop)

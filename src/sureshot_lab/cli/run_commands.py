@@ -152,7 +152,7 @@ async def _watched(scenario: Scenario, options: Options, *, quiet: bool) -> tupl
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    with watching(scenario, quiet=quiet) as tell:
+    with watching(quiet=quiet) as tell:
         return await run_scenario(scenario, options, tell, stop)
 
 

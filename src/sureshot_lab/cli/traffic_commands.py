@@ -221,7 +221,7 @@ async def _watched(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with watching(scenario, quiet=quiet) as tell:
+    with watching(quiet=quiet) as tell:
         progress = Progress(scenario.name, scenario.load.duration_s, tell)
         return await _replayed(told, scenario, options, progress, stop)
 

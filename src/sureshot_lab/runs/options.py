@@ -31,7 +31,6 @@ class Options:
     sink_host: str = "127.0.0.1"
     lose_every: int = 0
     means_it: bool = False
-    notify_url: str | None = None
 
 
 def refuse_production(options: Options) -> None:

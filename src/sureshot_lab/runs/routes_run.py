@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 from hdrh.histogram import HdrHistogram
@@ -40,10 +39,9 @@ class RoutesRun:
 
 
 async def run_routes(
-    site: Site, scenario: Scenario, folder: Path, progress: Progress, stop: asyncio.Event
+    site: Site, scenario: Scenario, progress: Progress, stop: asyncio.Event
 ) -> RoutesRun:
     """Call every route for the scenario's duration with one client."""
-    del folder
     load = scenario.load
     secret = secrets.token_hex(24)
     await site.sink.know_secrets({0: secret})

@@ -96,7 +96,7 @@ async def _run(
 
     restarts = site.service.restarts if site.service else 0
     if scenario.kind is Kind.ROUTES:
-        routes = await run_routes(site, scenario, folder, progress, stop)
+        routes = await run_routes(site, scenario, progress, stop)
         return result_of_routes(run_id, scenario, conditions({}), routes, stopped=stop.is_set())
     if scenario.kind is Kind.BREAKPOINT:
         found = await run_search(site, scenario, engine, run_id, folder, progress, stop)

@@ -38,7 +38,10 @@ AT_ONCE = 8
 
 @dataclass
 class Site:
-    """Everything a run works with; ``secrets`` are of the endpoints, by index."""
+    """Everything a run works with.
+
+    ``places`` are JSON members that name a receiver each, drawn by ``weights``.
+    """
 
     client: ServiceClient
     service: OwnService | None
