@@ -9,6 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sureshot_lab.cli.options import (
+    AdminToken,
+    Changes,
+    Engine,
+    Environment,
+    MeansIt,
+    Runs,
+    ScenarioName,
+    SinkHost,
+    Smoke,
+    Target,
+    Token,
+)
 from sureshot_lab.cli.printing import (
     Json,
     examples,
@@ -25,8 +38,6 @@ if TYPE_CHECKING:
     from sureshot_lab.checks.plan import Plan
 
 NOT_READY, STILL_OPEN = 3, 1
-
-Runs = Annotated[Path, typer.Option("--runs", help="Folder the runs are kept in.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -49,39 +60,22 @@ def register(app: typer.Typer) -> None:
 
 
 def preflight(
-    name: Annotated[
-        str, typer.Argument(metavar="SCENARIO", help="A scenario's name, or a file of one.")
-    ] = "performance",
-    smoke: Annotated[bool, typer.Option("--smoke", help="Its small size.")] = False,
-    target: Annotated[
-        str | None, typer.Option(metavar="URL", help="A service that runs already.")
-    ] = None,
-    token: Annotated[
-        str, typer.Option(envvar="SURESHOT_API_TOKEN", help="The target's token.")
-    ] = "",
-    admin_token: Annotated[
-        str | None, typer.Option(envvar="SURESHOT_ADMIN_TOKEN", help="Its admin token.")
-    ] = None,
-    engine: Annotated[str, typer.Option(help="auto, native or k6.")] = "auto",
-    environment: Annotated[
-        str, typer.Option(help="local, staging, loadtest or production-like.")
-    ] = "local",
-    change: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Change the scenario, as run's --set."),
-    ] = None,
-    sink_host: Annotated[
-        str, typer.Option(help="Where the target reaches this machine's receivers.")
-    ] = "127.0.0.1",
+    name: ScenarioName = "performance",
+    smoke: Smoke = False,
+    target: Target = None,
+    token: Token = "",
+    admin_token: AdminToken = None,
+    engine: Engine = "auto",
+    environment: Environment = "local",
+    change: Changes = None,
+    sink_host: SinkHost = "127.0.0.1",
     prometheus: Annotated[
         str | None, typer.Option(metavar="URL", help="A Prometheus that is to watch the run.")
     ] = None,
     runs: Runs = Path("runs"),
     baselines: Annotated[Path, typer.Option(help="Folder of baselines.")] = Path("baselines"),
     rules: Annotated[Path, typer.Option(help="Folder of alert rules.")] = Path("prometheus/rules"),
-    i_mean_it: Annotated[
-        bool, typer.Option("--i-mean-it", help="Also a target marked as production.")
-    ] = False,
+    i_mean_it: MeansIt = False,
     as_json: Json = False,
 ) -> None:
     """Go through the checklist before a run.

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import signal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
 
+from sureshot_lab.cli.printing import note
 from sureshot_lab.report.live import HISTORY, LiveState, LiveView
 from sureshot_lab.result import Interval, Sample
 from sureshot_lab.runs.progress import Progress, silent
+
+T = TypeVar("T")
+Tell = Callable[[Progress], None]
 
 
 class Watcher:
@@ -91,10 +98,28 @@ def _whole(value: float | None) -> int | None:
 
 
 @contextlib.contextmanager
-def watching(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def _watching(*, quiet: bool) -> Iterator[Tell]:
     """Yield what a run is to tell; *quiet* shows nothing, for programs that read the result."""
     if quiet:
         yield silent
         return
     with LiveView(Console(highlight=False)) as view:
         yield Watcher(view).tell
+
+
+async def watched(run: Callable[[Tell, asyncio.Event], Awaitable[T]], *, quiet: bool) -> T:
+    """Await *run* with a live view; Ctrl-C has it stop in order, a second one at once."""
+    stop = asyncio.Event()
+    task = asyncio.current_task()
+
+    def on_signal() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+        else:
+            note("stopping; what was measured is kept")
+            stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    with _watching(quiet=quiet) as tell:
+        return await run(tell, stop)

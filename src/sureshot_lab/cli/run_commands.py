@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line, print_table
+from sureshot_lab.cli.options import (
+    AdminToken,
+    Changes,
+    Engine,
+    Environment,
+    MeansIt,
+    Runs,
+    ScenarioName,
+    SinkHost,
+    Smoke,
+    Target,
+    Token,
+)
+from sureshot_lab.cli.printing import Json, examples, print_json, print_line, print_table
 from sureshot_lab.errors import LabError
 
 if TYPE_CHECKING:
     from sureshot_lab.result import RunResult
-    from sureshot_lab.runs.options import Options
     from sureshot_lab.scenario import Scenario
 
 MOST_ROWS = 40
 EXIT_CODES = {"PASS": 0, "FAIL": 1, "INVALID": 2}
-Runs = Annotated[Path, typer.Option("--runs", help="Folder the runs are kept in.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -61,38 +72,21 @@ def list_scenarios(as_json: Json = False) -> None:
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="A scenario's name, or a file that ends in .toml.")],
-    smoke: Annotated[bool, typer.Option("--smoke", help="The small size, 30 s or less.")] = False,
-    target: Annotated[
-        str | None, typer.Option(metavar="URL", help="A service that runs already.")
-    ] = None,
-    token: Annotated[
-        str, typer.Option(envvar="SURESHOT_API_TOKEN", help="The target's token.")
-    ] = "",
-    admin_token: Annotated[
-        str | None, typer.Option(envvar="SURESHOT_ADMIN_TOKEN", help="Its admin token.")
-    ] = None,
-    engine: Annotated[
-        str, typer.Option(help="auto, native or k6; auto takes k6 up to 500/s if it is there.")
-    ] = "auto",
-    environment: Annotated[
-        str, typer.Option(help="local, staging (a quarter of the rates), loadtest, production-like")
-    ] = "local",
+    name: ScenarioName,
+    smoke: Smoke = False,
+    target: Target = None,
+    token: Token = "",
+    admin_token: AdminToken = None,
+    engine: Engine = "auto",
+    environment: Environment = "local",
     seed: Annotated[int, typer.Option(help="Same seed, same payloads and behaviours.")] = 1,
-    change: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Change the scenario; repeatable."),
-    ] = None,
-    sink_host: Annotated[
-        str, typer.Option(help="Where the target reaches this machine's receivers.")
-    ] = "127.0.0.1",
+    change: Changes = None,
+    sink_host: SinkHost = "127.0.0.1",
     runs: Runs = Path("runs"),
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Put result.json there as well.")
     ] = None,
-    i_mean_it: Annotated[
-        bool, typer.Option("--i-mean-it", help="Also against a target marked as production.")
-    ] = False,
+    i_mean_it: MeansIt = False,
     as_json: Json = False,
 ) -> None:
     """Run a scenario, print how it ended, and leave the reports in runs/<id>/.
@@ -111,7 +105,11 @@ def run(
         runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
         environment=environment, seed=seed, sink_host=sink_host, means_it=i_mean_it,
     )  # fmt: skip
-    result, folder = asyncio.run(_watched(scenario, options, quiet=as_json))
+    from sureshot_lab.cli.live import watched  # noqa: PLC0415 - slow to load
+    from sureshot_lab.runs.run import run_scenario  # noqa: PLC0415
+
+    run_it = functools.partial(run_scenario, scenario, options)
+    result, folder = asyncio.run(watched(run_it, quiet=as_json))
     if output is not None:
         shutil.copyfile(folder / "result.json", output)
     if as_json:
@@ -132,28 +130,6 @@ def show(result: RunResult, folder: Path) -> None:
         rows = [["-" if cell is None else str(cell) for cell in row] for row in table.rows]
         print_table(table.columns, rows[:MOST_ROWS])
     print_line(f"report: {folder / 'report.html'}")
-
-
-async def _watched(scenario: Scenario, options: Options, *, quiet: bool) -> tuple[RunResult, Path]:
-    """Run with a live view; Ctrl-C stops it in order, a second one at once."""
-    from sureshot_lab.cli.live import watching  # noqa: PLC0415 - slow to load
-    from sureshot_lab.runs.run import run_scenario  # noqa: PLC0415
-
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-
-    def on_signal() -> None:
-        if stop.is_set() and task is not None:
-            task.cancel()
-        else:
-            note("stopping; what was measured is kept")
-            stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
-    with watching(quiet=quiet) as tell:
-        return await run_scenario(scenario, options, tell, stop)
 
 
 def changes_of(told: Sequence[str]) -> dict[str, Any]:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
-import secrets
-import signal
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sureshot_lab.cli.options import AdminToken, Engine, MeansIt, Runs, SinkHost, Target, Token
 from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line
 from sureshot_lab.errors import LabError
 
 if TYPE_CHECKING:
-    from sureshot_lab.result import Conditions, RunResult
-    from sureshot_lab.runs.options import Options
-    from sureshot_lab.runs.progress import Progress
     from sureshot_lab.scenario import Scenario
     from sureshot_lab.traffic.replay import Replay
 
@@ -119,29 +115,17 @@ def replay(
     recording: Annotated[Path, typer.Argument(metavar="FILE", help="A recording, .ndjson[.gz].")],
     speed: Annotated[float, typer.Option(help="2 is half the time at double the rate.")] = 1.0,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds of load before it.")] = 3.0,
-    target: Annotated[
-        str | None, typer.Option(metavar="URL", help="A service that runs already.")
-    ] = None,
-    token: Annotated[
-        str, typer.Option(envvar="SURESHOT_API_TOKEN", help="The target's token.")
-    ] = "",
-    admin_token: Annotated[
-        str | None, typer.Option(envvar="SURESHOT_ADMIN_TOKEN", help="Its admin token.")
-    ] = None,
-    engine: Annotated[str, typer.Option(help="auto, native or k6.")] = "auto",
+    target: Target = None,
+    token: Token = "",
+    admin_token: AdminToken = None,
+    engine: Engine = "auto",
     environment: Annotated[
         str, typer.Option(help="Told in the result; rates are the recording's.")
     ] = "local",
     seed: Annotated[int, typer.Option(help="Same seed, same order of payloads.")] = 1,
-    sink_host: Annotated[
-        str, typer.Option(help="Where the target reaches this machine's receivers.")
-    ] = "127.0.0.1",
-    runs: Annotated[Path, typer.Option("--runs", help="Folder the runs are kept in.")] = Path(
-        "runs"
-    ),
-    i_mean_it: Annotated[
-        bool, typer.Option("--i-mean-it", help="Also a target marked as production.")
-    ] = False,
+    sink_host: SinkHost = "127.0.0.1",
+    runs: Runs = Path("runs"),
+    i_mean_it: MeansIt = False,
     as_json: Json = False,
 ) -> None:
     """Send a recording again, as a run.
@@ -161,7 +145,14 @@ def replay(
         runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
         environment=environment, seed=seed, sink_host=sink_host, means_it=i_mean_it,
     )  # fmt: skip
-    result, folder = asyncio.run(_watched(told, scenario, options, quiet=as_json))
+    from sureshot_lab.cli.live import watched  # noqa: PLC0415 - slow to load
+    from sureshot_lab.runs.run import run_scenario  # noqa: PLC0415
+    from sureshot_lab.runs.site import Sent  # noqa: PLC0415
+
+    described = {"recorded": told.webhooks, "event_types": told.event_types}
+    sent = Sent(told.payloads, told.weights, described)
+    replay_it = functools.partial(run_scenario, scenario, options, sent=sent)
+    result, folder = asyncio.run(watched(replay_it, quiet=as_json))
     if as_json:
         print_json(
             {"id": result.id, "verdict": result.verdict, "reasons": result.reasons,
@@ -209,53 +200,3 @@ def scenario_of(
         endpoints=Endpoints(count=len(told.endpoints), zipf=0.0),
         gates=Gates(targets=GATES),
     )
-
-
-async def _watched(
-    told: Replay, scenario: Scenario, options: Options, *, quiet: bool
-) -> tuple[RunResult, Path]:
-    """Replay with a live view; Ctrl-C ends it in order, and what was measured is kept."""
-    from sureshot_lab.cli.live import watching  # noqa: PLC0415 - slow to load
-    from sureshot_lab.runs.progress import Progress  # noqa: PLC0415
-
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with watching(quiet=quiet) as tell:
-        progress = Progress(scenario.name, scenario.load.duration_s, tell)
-        return await _replayed(told, scenario, options, progress, stop)
-
-
-async def _replayed(
-    told: Replay, scenario: Scenario, options: Options, progress: Progress, stop: asyncio.Event
-) -> tuple[RunResult, Path]:
-    from sureshot_lab.load.engines import choose_engine  # noqa: PLC0415 - slow to load
-    from sureshot_lab.runs.load_run import run_load  # noqa: PLC0415
-    from sureshot_lab.runs.options import refuse_production  # noqa: PLC0415
-    from sureshot_lab.runs.outcome import conditions_of, new_run_id, result_of  # noqa: PLC0415
-    from sureshot_lab.runs.run import write  # noqa: PLC0415
-    from sureshot_lab.runs.site import open_site  # noqa: PLC0415
-
-    refuse_production(options)
-    engine = choose_engine(options.engine, scenario.load.peak_per_s, scenario.kind)
-    run_id, started_at = new_run_id(scenario, secrets.token_hex(2)), datetime.now(UTC)
-    folder = options.runs / run_id
-    async with open_site(scenario, options, folder, progress.sampled) as site:
-        # What was recorded, in place of what the scenario would have drawn.
-        site.payloads, site.weights = told.payloads, told.weights
-        done = await run_load(site, scenario, engine, run_id, folder, progress, stop)
-        tools = {done.offered.engine: done.offered.version}
-        conditions = _recorded(
-            told, conditions_of(scenario, options, site, engine, started_at, tools)
-        )
-        restarts = site.service.restarts if site.service else 0
-        result = result_of(run_id, scenario, conditions, done, restarts, stopped=stop.is_set())
-    return write(folder, result), folder
-
-
-def _recorded(told: Replay, conditions: Conditions) -> Conditions:
-    """Return *conditions* with the recording's payloads instead of the scenario's."""
-    import msgspec  # noqa: PLC0415 - slow to load
-
-    payload = {"recorded": told.webhooks, "event_types": told.event_types}
-    return msgspec.structs.replace(conditions, options={**conditions.options, "payload": payload})

@@ -22,7 +22,7 @@ from sureshot_lab.runs.progress import Progress, silent
 from sureshot_lab.runs.routes_run import result_of_routes, run_routes
 from sureshot_lab.runs.search_outcome import result_of_search
 from sureshot_lab.runs.search_run import run_search
-from sureshot_lab.runs.site import Site, open_site
+from sureshot_lab.runs.site import Sent, Site, open_site
 from sureshot_lab.scenario import Kind, Scenario
 
 
@@ -31,8 +31,12 @@ async def run_scenario(
     options: Options,
     tell: Callable[[Progress], None] = silent,
     stop: asyncio.Event | None = None,
+    *,
+    sent: Sent | None = None,
 ) -> tuple[RunResult, Path]:
     """Run *scenario*; return the result and its folder, with the reports in it.
+
+    *sent* takes the place of what the scenario would draw: a recording.
 
     When *stop* is set the run ends early and in order: its result is partial and
     INVALID. A failure in the middle leaves such a result too, with the reason.
@@ -54,7 +58,7 @@ async def run_scenario(
         progress.sampled(sample)
 
     try:
-        async with open_site(scenario, options, folder, watch) as site:
+        async with open_site(scenario, options, folder, watch, sent) as site:
             begun = True
             result = await _run(
                 site, scenario, options, engine, run_id, folder, progress, stop, started_at
@@ -66,8 +70,17 @@ async def run_scenario(
             raise
         conditions = conditions_of(scenario, options, None, engine, started_at, {})
         result = _broken_off(run_id, scenario, conditions, error)
+    if sent is not None:
+        result = _as_sent(result, sent)
     _throw_away(folder)
     return write(folder, result), folder
+
+
+def _as_sent(result: RunResult, sent: Sent) -> RunResult:
+    """Return *result* with what was sent described, in place of the scenario's payloads."""
+    told = {**result.conditions.options, "payload": sent.described}
+    conditions = msgspec.structs.replace(result.conditions, options=told)
+    return msgspec.structs.replace(result, conditions=conditions)
 
 
 def _throw_away(folder: Path) -> None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -34,6 +35,15 @@ POOL = 512
 """So many different payloads are drawn; each is sent with an id and a time of its own."""
 GENERATORS = ("sureshot_lab.load", "k6")
 AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What is sent in place of what the scenario would draw; ``described`` for the result."""
+
+    payloads: list[str]
+    weights: list[float]
+    described: dict[str, Any]
 
 
 @dataclass
@@ -87,7 +97,11 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def open_site(
-    scenario: Scenario, options: Options, folder: Path, watch: Callable[[Sample], None]
+    scenario: Scenario,
+    options: Options,
+    folder: Path,
+    watch: Callable[[Sample], None],
+    sent: Sent | None = None,
 ) -> AsyncIterator[Site]:
     """Set everything up, and take it down again: our endpoints, our service, our sink.
 
@@ -118,14 +132,22 @@ async def open_site(
             client=client, service=service, sink=sink, metrics=metrics, database=database,
             sampler=Sampler(_sources(service, sink, metrics, database), watch=watch),
             version=version, places=[],
-            weights=zipf_weights(scenario.endpoints.count, scenario.endpoints.zipf),
-            payloads=make_payloads(scenario.payload.mix, scenario.payload.seed, POOL),
+            weights=sent.weights if sent else _weights(scenario),
+            payloads=sent.payloads if sent else _payloads(scenario),
         )  # fmt: skip
         stack.push_async_callback(_remove_endpoints, site)
         await _make_endpoints(site, scenario, options)
         await site.sampler.start()
         stack.push_async_callback(site.sampler.stop)
         yield site
+
+
+def _weights(scenario: Scenario) -> list[float]:
+    return zipf_weights(scenario.endpoints.count, scenario.endpoints.zipf)
+
+
+def _payloads(scenario: Scenario) -> list[str]:
+    return make_payloads(scenario.payload.mix, scenario.payload.seed, POOL)
 
 
 async def _make_endpoints(site: Site, scenario: Scenario, options: Options) -> None:

@@ -1,0 +1,33 @@
+"""Options that several of the laboratory's commands have, with one wording each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A scenario's name, or a file that ends in .toml.")
+]
+Smoke = Annotated[bool, typer.Option("--smoke", help="The small size, 30 s or less.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change the scenario; repeatable."),
+]
+Target = Annotated[str | None, typer.Option(metavar="URL", help="A service that runs already.")]
+Token = Annotated[str, typer.Option(envvar="SURESHOT_API_TOKEN", help="The target's token.")]
+AdminToken = Annotated[
+    str | None, typer.Option(envvar="SURESHOT_ADMIN_TOKEN", help="Its admin token.")
+]
+Engine = Annotated[
+    str, typer.Option(help="auto, native or k6; auto takes k6 up to 500/s if it is there.")
+]
+Environment = Annotated[
+    str, typer.Option(help="local, staging (a quarter of the rates), loadtest, production-like")
+]
+SinkHost = Annotated[str, typer.Option(help="Where the target reaches this machine's receivers.")]
+Runs = Annotated[Path, typer.Option("--runs", help="Folder the runs are kept in.")]
+MeansIt = Annotated[
+    bool, typer.Option("--i-mean-it", help="Also against a target marked as production.")
+]
