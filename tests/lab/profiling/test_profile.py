@@ -90,7 +90,8 @@ async def test_a_process_that_is_gone_is_told_with_py_spys_words(tmp_path: Path)
 
 @needs_spy
 async def test_a_run_under_py_spy_tells_where_its_cpu_went(tmp_path: Path) -> None:
-    small = {"load.stages": [[3, 150, 150]], "load.warm_up_s": 0.5, "endpoints.count": 2}
+    # Enough of it that no stage is missed by chance: py-spy looks a hundred times a second.
+    small = {"load.stages": [[6, 600, 600]], "load.warm_up_s": 0.5, "endpoints.count": 2}
     scenario = load_scenario("smoke", changes={**small, "drain_s": 10})
     result, folder = await profile_scenario(scenario, Options(runs=tmp_path))
     assert read_result(folder).files == result.files
