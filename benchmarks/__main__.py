@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import statistics
 import sys
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import holding, latency, throughput
-from benchmarks.processes import Missing, need
+from benchmarks.gates import RESULTS, Gates, conclude, open_console, require
 
-RESULTS = Path(__file__).parent / "results"
 CONNECTIONS = (64, 128, 256)
 
 
@@ -28,18 +24,11 @@ def main() -> int:
     parser.add_argument("--only", choices=("throughput", "latency", "holding", "idle"))
     parser.add_argument("--output", type=Path, default=RESULTS / "latest.json")
     arguments = parser.parse_args()
-    for name in list(os.environ):
-        if name.startswith("SURESHOT_"):
-            del os.environ[name]
-    try:
-        need("wrk"), need("nginx")
-    except Missing as error:
-        sys.stderr.write(f"{error}\n")
-        return 3
+    require("wrk", "nginx")
     chosen = (arguments.only,) if arguments.only else ("throughput", "latency", "holding", "idle")
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    results: dict[str, object] = {"machine": machine()}
-    gates: list[tuple[str, str, str, bool]] = []
+    console = open_console()
+    results: dict[str, object] = {}
+    gates: Gates = []
     if "throughput" in chosen:
         results["throughput"] = _throughput(arguments.runs, arguments.seconds, console, gates)
     if "latency" in chosen:
@@ -48,17 +37,10 @@ def main() -> int:
         results["holding"] = _holding(gates)
     if "idle" in chosen:
         results["idle"] = _idle(gates)
-    print_gates(console, gates)
-    results["gates"] = [
-        dict(zip(("what", "measured", "limit", "met"), g, strict=True)) for g in gates
-    ]
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2))
-    console.print(f"written to {arguments.output}")
-    return 0 if all(gate[3] for gate in gates) else 1
+    return conclude(console, arguments.output, results, gates)
 
 
-def _throughput(runs: int, seconds: int, console: Console, gates: list) -> list[throughput.Run]:
+def _throughput(runs: int, seconds: int, console: Console, gates: Gates) -> list[throughput.Run]:
     done: list[throughput.Run] = []
     table = Table("connections", "delivered/s", "service us", "nginx us", "ratio", "p99 ms",
                   "drained", "RSS MB", "of floor", box=None)  # fmt: skip
@@ -87,7 +69,7 @@ def _throughput(runs: int, seconds: int, console: Console, gates: list) -> list[
     return done
 
 
-def _latency(gates: list) -> latency.Latency:
+def _latency(gates: Gates) -> latency.Latency:
     found = latency.measure()
     gates.append(("submission p99 at 1,000/s", f"{found.submission_p99_ms} ms", "< 10 ms",
                   found.submission_p99_ms < 10))  # fmt: skip
@@ -98,7 +80,7 @@ def _latency(gates: list) -> latency.Latency:
     return found
 
 
-def _holding(gates: list) -> holding.Holding:
+def _holding(gates: Gates) -> holding.Holding:
     found = holding.measure_holding()
     gates.append(("10,000 in flight for 5 s: delivered", str(found.delivered), "10,000",
                   found.delivered == found.webhooks and found.sink_peak >= 9_500))  # fmt: skip
@@ -106,7 +88,7 @@ def _holding(gates: list) -> holding.Holding:
     return found
 
 
-def _idle(gates: list) -> holding.Idle:
+def _idle(gates: Gates) -> holding.Idle:
     found = holding.measure_idle()
     gates.append(("idle memory", f"{found.rss_mb} MB", "< 80 MB", found.rss_mb < 80))
     gates.append(("idle CPU", f"{found.cpu_percent} % of a core", "< 1 %", found.cpu_percent < 1))
@@ -114,29 +96,6 @@ def _idle(gates: list) -> holding.Idle:
         ("ready again after", f"{found.ready_again_s} s", "< 1 s", found.ready_again_s < 1)
     )
     return found
-
-
-def print_gates(console: Console, gates: list) -> None:
-    """Print each figure beside its limit."""
-    table = Table("figure", "measured", "limit", "", box=None)
-    for what, measured, limit, met in gates:
-        table.add_row(what, measured, limit, "met" if met else "MISSED")
-    console.print(table)
-
-
-def machine() -> dict[str, object]:
-    """Return what the figures were measured on."""
-    model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-         if line.startswith("model name")), "unknown",
-    )  # fmt: skip
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "load_average": os.getloadavg(),
-    }
 
 
 if __name__ == "__main__":

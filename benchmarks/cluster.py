@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import statistics
 import sys
 import tempfile
@@ -14,15 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
-import msgspec
 import uvloop
 from rich.console import Console
 from rich.table import Table
 from tests.support.load import submit_many
 
 from benchmarks import latency, throughput
-from benchmarks.__main__ import RESULTS, machine, print_gates
-from benchmarks.processes import Deployment, Missing, cluster, need, replica
+from benchmarks.gates import RESULTS, Gates, conclude, open_console, require
+from benchmarks.processes import Deployment, cluster, replica
 from sureshot.cli.sink_server import SinkServer
 
 CONNECTIONS = (64, 128)
@@ -31,8 +29,6 @@ HISTORY_BATCH = 500_000
 SCALING_IN_FLIGHT = 20
 SCALING_DELAY_S = 0.1
 SCALING_WEBHOOKS = 600
-
-Gates = list[tuple[str, str, str, bool]]
 
 
 def main() -> int:
@@ -44,17 +40,10 @@ def main() -> int:
     parser.add_argument("--only", choices=("cluster", "replica", "latency", "history", "scaling"))
     parser.add_argument("--output", type=Path, default=RESULTS / "cluster-latest.json")
     arguments = parser.parse_args()
-    for name in list(os.environ):
-        if name.startswith("SURESHOT_"):
-            del os.environ[name]
-    try:
-        need("wrk"), need("nginx")
-    except Missing as error:
-        sys.stderr.write(f"{error}\n")
-        return 3
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    require("wrk", "nginx")
+    console = open_console()
     gates: Gates = []
-    results: dict[str, object] = {"machine": machine()}
+    results: dict[str, object] = {}
     parts = {
         "cluster": lambda: _cluster(arguments.runs, arguments.seconds, console, gates),
         "replica": lambda: _replica(arguments.runs, arguments.seconds, console, gates),
@@ -65,14 +54,7 @@ def main() -> int:
     for name, measure in parts.items():
         if arguments.only in {None, name}:
             results[name] = measure()
-    print_gates(console, gates)
-    results["gates"] = [
-        dict(zip(("what", "measured", "limit", "met"), gate, strict=True)) for gate in gates
-    ]
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2))
-    console.print(f"written to {arguments.output}")
-    return 0 if all(gate[3] for gate in gates) else 1
+    return conclude(console, arguments.output, results, gates)
 
 
 def _rounds(

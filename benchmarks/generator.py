@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import resource
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.__main__ import RESULTS, machine, print_gates
-from benchmarks.processes import Missing, children, cpu_s, free_port, need, running, wait_for_port
+from benchmarks.gates import RESULTS, Gates, conclude, open_console, require
+from benchmarks.processes import cpu_s, nginx
 from sureshot_lab.load.native import offer_native
 from sureshot_lab.load.offer import Offer
 from sureshot_lab.load.submissions import PATH
@@ -35,7 +31,7 @@ PLACES = [f'"endpointId":"ep_{number:032x}"' for number in range(20)]
 PAYLOAD = '{"type":"invoice.paid","timestamp":"2030-01-31T12:00:00Z","data":{"note":"%s"}}' % (
     "x" * 330
 )
-ANSWER = '{"id":"wh_0192f00000007aaa8aaaaaaaaaaaaaaa","status":"queued"}'
+ANSWER = """202 '{"id":"wh_0192f00000007aaa8aaaaaaaaaaaaaaa","status":"queued"}'"""
 
 
 class Run(msgspec.Struct):
@@ -55,40 +51,12 @@ class Run(msgspec.Struct):
     failed: int
 
 
-@contextlib.contextmanager
-def accepting(folder: Path) -> Iterator[tuple[str, list[int]]]:
-    """Run nginx answering 202 with an id; yields its url and its workers' ids."""
-    port = free_port()
-    (folder / "nginx.conf").write_text(
-        f"""daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.err;
-events {{ worker_connections 20000; }}
-http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  default_type application/json;
-  server {{
-    listen 127.0.0.1:{port} backlog=4096;
-    location / {{ return 202 '{ANSWER}'; }}
-  }}
-}}
-"""
-    )
-    command = [need("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    with running(command, folder) as pid:
-        wait_for_port(port)
-        while not children(pid):
-            # It listens before it has workers.
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}", children(pid)
-
-
 def measure(rate_per_s: float, seconds: float, model: Model = Model.OPEN) -> Run:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        with accepting(folder) as (url, workers):
+        with nginx(folder, ANSWER) as (port, workers):
             offer = Offer(
-                base_url=url,
+                base_url=f"http://127.0.0.1:{port}",
                 token=TOKEN,
                 places=PLACES,
                 weights=[1 / (rank + 1) for rank in range(len(PLACES))],
@@ -123,9 +91,9 @@ def beside(seconds: int) -> Run | None:
     body = f'{{{PLACES[0]},"payload":{PAYLOAD}}}'
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        with accepting(folder) as (url, workers):
+        with nginx(folder, ANSWER) as (port, workers):
             before_s, ours_s = cpu_s(workers), _children_s()
-            run = wrk_check(f"{url}{PATH}", TOKEN, body, seconds, CONNECTIONS)
+            run = wrk_check(f"http://127.0.0.1:{port}{PATH}", TOKEN, body, seconds, CONNECTIONS)
             nginx_s, wrk_s = cpu_s(workers) - before_s, _children_s() - ours_s
     if run is None:
         return None
@@ -157,36 +125,23 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=5, help="seconds each (5)")
     parser.add_argument("--output", type=Path, default=RESULTS / "generator.json")
     arguments = parser.parse_args()
-    try:
-        need("nginx")
-    except Missing as error:
-        sys.stderr.write(f"{error}\n")
-        return 3
+    require("nginx")
     runs = [measure(rate, arguments.seconds) for rate in RATES]
     closed = measure(1, arguments.seconds, Model.CLOSED)
     second = beside(arguments.seconds)
     shown = [*runs, closed, *([second] if second else [])]
-    console = Console(width=None if sys.stdout.isatty() else 130)
+    console = open_console()
     console.print(_table(shown))
     highest = runs[-1]
     enough = highest.achieved_per_s >= 0.99 * highest.intended_per_s
-    gates = [
+    gates: Gates = [
         ("CPU of the generator per request at 20,000/s", f"{highest.cpu_us} us", "<= 50 us",
          highest.cpu_us <= 50),
         ("achieved of 20,000/s, from one process", f"{highest.achieved_per_s:,.0f}/s",
          ">= 99 %, none dropped", enough and highest.dropped == highest.failed == 0),
     ]  # fmt: skip
-    print_gates(console, gates)
-    results = {
-        "machine": machine(),
-        "seconds": arguments.seconds,
-        "runs": shown,
-        "gates": [dict(zip(("what", "measured", "limit", "met"), g, strict=True)) for g in gates],
-    }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2))
-    console.print(f"written to {arguments.output}")
-    return 0 if all(gate[3] for gate in gates) else 1
+    results = {"seconds": arguments.seconds, "runs": shown}
+    return conclude(console, arguments.output, results, gates)
 
 
 def _table(runs: list[Run]) -> Table:

@@ -100,8 +100,8 @@ def wait_for_port(port: int, within_s: float = 20.0) -> None:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path) -> Iterator[tuple[int, list[int]]]:
-    """Run nginx as a sink answering 200; yields its port and its workers' ids."""
+def nginx(folder: Path, answer: str = "200 'ok'") -> Iterator[tuple[int, list[int]]]:
+    """Run nginx giving the same *answer* to all; yields its port and its workers' ids."""
     port = free_port()
     (folder / "nginx.conf").write_text(
         f"""daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.err;
@@ -110,9 +110,10 @@ http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  default_type application/json;
   server {{
     listen 127.0.0.1:{port} backlog=4096;
-    location / {{ return 200 'ok'; }}
+    location / {{ return {answer}; }}
     location = /status {{ stub_status; }}
   }}
 }}
@@ -121,6 +122,9 @@ http {{
     command = [need("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
     with running(command, folder) as pid:
         wait_for_port(port)
+        while not children(pid):
+            # It listens before it has workers.
+            time.sleep(0.01)
         yield port, children(pid)
 
 

@@ -19,8 +19,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.__main__ import RESULTS, machine
-from benchmarks.processes import Missing, cpu_s, need, nginx
+from benchmarks.gates import RESULTS, Gates, conclude, open_console, require
+from benchmarks.processes import cpu_s, need, nginx
 from sureshot.domain.model import Algorithm
 from sureshot.domain.signature import SigningKey, sign
 from sureshot_lab.scenario import Sink
@@ -67,25 +67,20 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=2, help="seconds each (2)")
     parser.add_argument("--output", type=Path, default=RESULTS / "sink.json")
     arguments = parser.parse_args()
-    try:
-        need("wrk"), need("nginx")
-    except Missing as error:
-        sys.stderr.write(f"{error}\n")
-        return 3
+    require("wrk", "nginx")
     runs = asyncio.run(_measure(arguments.seconds))
     _print(runs)
-    met = all(run.cpu_us <= LIMIT_CPU_US for run in runs)
+    gates: Gates = [
+        (f"CPU per request: {run.name}", f"{run.cpu_us} us", f"<= {LIMIT_CPU_US} us",
+         run.cpu_us <= LIMIT_CPU_US)
+        for run in runs
+    ]  # fmt: skip
     results = {
-        "machine": machine(),
         "connections": CONNECTIONS,
         "body_bytes": BODY_BYTES,
-        "limit_cpu_us": LIMIT_CPU_US,
-        "met": met,
         "runs": runs,
     }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2))
-    return 0 if met else 1
+    return conclude(open_console(), arguments.output, results, gates)
 
 
 async def _measure(seconds: int) -> list[Run]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,18 +13,13 @@ from sureshot.delivery.batcher import Batcher
 from sureshot.telemetry.state_dump import state_text
 from tests.crash.crash_cycles import Victim
 from tests.support.http import submit, wait_for_status
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support.own_servers import free_port
 
 
 async def test_sigterm_finishes_what_is_in_flight_and_exits_0(tmp_path: Path) -> None:
     sink = SinkServer(Behaviour.SLOW, delay_s=1.0)
     target = f"http://127.0.0.1:{await sink.start()}/"
-    victim = Victim(tmp_path, _free_port())
+    victim = Victim(tmp_path, free_port())
     await victim.start()
     webhook_id = await submit(victim.url, url=target)
     while not sink.in_flight:
@@ -43,7 +37,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_exits_0(tmp_path: Path) ->
 async def test_a_second_sigterm_ends_a_drain_that_hangs_and_loses_nothing(tmp_path: Path) -> None:
     sink = SinkServer(Behaviour.HANGING)
     target = f"http://127.0.0.1:{await sink.start()}/"
-    victim = Victim(tmp_path, _free_port())
+    victim = Victim(tmp_path, free_port())
     await victim.start()
     webhook_id = await submit(victim.url, url=target)
     while not sink.in_flight:
@@ -65,7 +59,7 @@ async def test_a_second_sigterm_ends_a_drain_that_hangs_and_loses_nothing(tmp_pa
 async def test_sigusr1_writes_what_the_process_is_at_and_it_goes_on(tmp_path: Path) -> None:
     sink = SinkServer(Behaviour.SLOW, delay_s=1.5)
     target = f"http://127.0.0.1:{await sink.start()}/"
-    victim = Victim(tmp_path, _free_port())
+    victim = Victim(tmp_path, free_port())
     await victim.start()
     webhook_id = await submit(victim.url, url=target)
     while not sink.in_flight:

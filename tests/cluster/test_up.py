@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster import Cluster, Member, cluster, free_port
+from tests.support.cluster import Cluster, Member, cluster
 from tests.support.http import call
+from tests.support.own_servers import free_port
 
 WITHIN_S = 60.0
 

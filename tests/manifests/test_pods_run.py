@@ -16,8 +16,8 @@ import pytest
 
 from sureshot.cli.sink_server import SinkServer
 from tests.manifests.built import Document, component, container, overlay, pod
-from tests.support.cluster import free_port
 from tests.support.http import call, submit, wait_for_status
+from tests.support.own_servers import free_port
 from tests.support.servers import AMQP, fresh_database, fresh_queue
 from tests.support.service import ADMIN_TOKEN, API_TOKEN
 

@@ -26,7 +26,7 @@ from sureshot_lab.targets import load_targets
 from tests.observability.programs import program
 from tests.observability.receiver import Receiver
 from tests.observability.rule_files import PROMETHEUS
-from tests.support.cluster import free_port
+from tests.support.own_servers import free_port
 from tests.support.service import ADMIN_TOKEN, API_TOKEN
 
 PATIENCE_S = 60.0

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,17 +16,11 @@ import msgspec
 
 from sureshot.cli.sink_server import Receipt, SinkServer
 from tests.support.http import admin, build, call, read_answer
+from tests.support.own_servers import free_port
 from tests.support.servers import AMQP, fresh_database, fresh_queue
 from tests.support.service import ADMIN_TOKEN, API_TOKEN
 
 SECRET_KEY = base64.b64encode(b"k" * 32).decode()
-
-
-def free_port() -> int:
-    """Return a port nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Ledger:

@@ -14,7 +14,7 @@ from sureshot_lab.scenario import Kind
 
 ENGINES = ("auto", "k6", "native")
 K6_UP_TO_PER_S = 500.0
-"""k6 takes about 0.2 ms of a core for a request: above this it takes the service's CPU."""
+"""Above this k6 takes too much of the CPU that the service needs, where both share a machine."""
 
 
 def choose_engine(engine: str, peak_per_s: float, kind: Kind) -> str:

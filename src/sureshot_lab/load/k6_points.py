@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +11,7 @@ from hdrh.histogram import HdrHistogram
 
 from sureshot_lab.errors import UnreadableResult
 from sureshot_lab.load.offer import DIGITS, HIGHEST_US, LOWEST_US
+from sureshot_lab.load.totals import percentiles_s
 from sureshot_lab.result import ErrorCount, Interval
 
 WANTED = (
@@ -177,7 +178,7 @@ class Points:
     def _interval(self, number: int) -> Interval:
         second = self._seconds.get(number, _Second())
         self._in_flight += second.sent - second.ended
-        p50_s, p95_s, p99_s = _percentiles(second.answered_us)
+        p50_s, p95_s, p99_s = percentiles_s(Counter(second.answered_us))
         return Interval(
             at_s=float(number),
             intended=self._intended(number, second),
@@ -195,15 +196,6 @@ class Points:
         if self._meant is None or number == self._stopped_in:
             return second.sent + second.dropped
         return self._meant[number] if number < len(self._meant) else 0
-
-
-def _percentiles(answered_us: array[int]) -> tuple[float | None, float | None, float | None]:
-    if not answered_us:
-        return None, None, None
-    ordered = sorted(answered_us)
-    last = len(ordered) - 1
-    p50, p95, p99 = (ordered[min(last, int(len(ordered) * share))] for share in (0.5, 0.95, 0.99))
-    return p50 / 1e6, p95 / 1e6, p99 / 1e6
 
 
 def _second(at_s: float) -> int:

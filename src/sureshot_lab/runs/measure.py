@@ -45,7 +45,7 @@ def measure(
     known = {name: latency for name, latency in latencies.items() if latency is not None}
     metrics = _counts(offered, lasted_s) | _arrivals(offered, received, found, lasted_s)
     for name, latency in known.items():
-        metrics |= _percentiles(name, latency)
+        metrics |= percentiles_of(name, latency)
     return Measured(metrics, known, _merged(offered, received))
 
 
@@ -116,7 +116,8 @@ def _arrivals(
     }
 
 
-def _percentiles(name: str, latency: Latency) -> dict[str, float]:
+def percentiles_of(name: str, latency: Latency) -> dict[str, float]:
+    """Return entries of a run's ``metrics``: ``<name>_p50_s`` and so on."""
     return {
         f"{name}_p50_s": latency.p50_s,
         f"{name}_p95_s": latency.p95_s,

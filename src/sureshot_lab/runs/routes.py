@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from sureshot_lab.analysis.percentiles import percentile
 from sureshot_lab.errors import TargetUnreachable
 from sureshot_lab.result import Table
 from sureshot_lab.runs.route_list import CALLS, DELETE, LATER, NOW, Call
@@ -36,10 +37,9 @@ class RouteTimes:
         """Return p50, p95 and p99 of each route in milliseconds."""
         rows: list[list[str | float | int | None]] = []
         for route, times in sorted(self.seconds.items()):
-            ordered = sorted(times)
-            shares = [_quantile(ordered, share) * 1000 for share in (0.5, 0.95, 0.99)]
+            found = [1000 * percentile(times, percent).value for percent in (50, 95, 99)]
             rows.append(
-                [route, len(times), *[round(ms, 3) for ms in shares], self.wrong.get(route, 0)]
+                [route, len(times), *[round(ms, 3) for ms in found], self.wrong.get(route, 0)]
             )
         return Table(
             name="routes",
@@ -157,7 +157,3 @@ class RouteCaller:
         if parts.scheme == "https":
             kind = http.client.HTTPSConnection
         return kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
-
-
-def _quantile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0

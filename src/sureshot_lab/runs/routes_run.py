@@ -12,7 +12,7 @@ from hdrh.histogram import HdrHistogram
 
 from sureshot_lab.load.offer import DIGITS, HIGHEST_US, LOWEST_US
 from sureshot_lab.result import Conditions, Interval, Phase, RunResult, Sample, Verdict
-from sureshot_lab.runs.measure import latency_of
+from sureshot_lab.runs.measure import latency_of, percentiles_of
 from sureshot_lab.runs.outcome import gates_of
 from sureshot_lab.runs.progress import Progress
 from sureshot_lab.runs.routes import RouteCaller, RouteTimes
@@ -84,11 +84,7 @@ def result_of_routes(
     metrics = _metrics(done) | summarise(done.samples, phases)
     for name, latency in latencies.items():
         if latency is not None:
-            metrics |= {
-                f"{name}_p50_s": latency.p50_s,
-                f"{name}_p95_s": latency.p95_s,
-                f"{name}_p99_s": latency.p99_s,
-            }
+            metrics |= percentiles_of(name, latency)
     gates = hold(gates_of(scenario), metrics)
     calls = int(metrics["requests"])
     evidence = Evidence(

@@ -8,7 +8,7 @@ import msgspec
 
 from sureshot_lab.analysis.findings import findings
 from sureshot_lab.result import Conditions, RunResult, Sample, Verdict
-from sureshot_lab.runs.measure import latency_of
+from sureshot_lab.runs.measure import latency_of, percentiles_of
 from sureshot_lab.runs.outcome import gates_of
 from sureshot_lab.runs.search_run import SearchRun
 from sureshot_lab.runs.verdict import Evidence, decide
@@ -27,11 +27,8 @@ def result_of_search(
     submission = latency_of(best.offered.latencies_us) if best else None
     metrics = {**summarise(samples), **done.metrics()}
     if best is not None and submission is not None:
-        metrics |= {
-            "submission_p99_s": submission.p99_s,
-            "submission_p95_s": submission.p95_s,
-            "end_to_end_p95_s": best.end_to_end_p95_s,
-        }
+        metrics |= percentiles_of("submission", submission)
+        metrics["end_to_end_p95_s"] = best.end_to_end_p95_s
     gates = hold(gates_of(scenario), metrics)
     sent = int(metrics["requests"])
     evidence = Evidence(
