@@ -1,8 +1,6 @@
-"""``sureshot lab``: the laboratory's commands, and how its errors and exit codes look."""
+"""``sureshot lab``: the laboratory's commands, and what its exit codes mean."""
 
 from __future__ import annotations
-
-import sys
 
 import typer
 
@@ -61,14 +59,3 @@ profile_commands.register(app)
 capacity_commands.register(app)
 scale_commands.register(app)
 scaling_commands.register(app)
-
-
-def main() -> None:
-    """Run the laboratory's command line by itself; a mistake is a sentence, with exit code 3."""
-    from sureshot_lab.errors import LabError  # noqa: PLC0415 - loaded with the command
-
-    try:
-        app(prog_name="sureshot lab")
-    except LabError as error:
-        sys.stderr.write(f"sureshot lab: {error}\n")
-        sys.exit(3)

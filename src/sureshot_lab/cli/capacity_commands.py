@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sureshot_lab.cli.options import Runs
 from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line, print_table
 from sureshot_lab.errors import LabError
 
@@ -49,7 +50,7 @@ def capacity(
     max_in_flight: Annotated[int, typer.Option(min=1, help="Of each worker.")] = 10_000,
     price_core_hour: Annotated[float | None, typer.Option(min=0, help="Of one core.")] = None,
     price_gb_month: Annotated[float | None, typer.Option(min=0, help="Of one GiB kept.")] = None,
-    runs: Annotated[Path, typer.Option(help="Folder the runs are kept in.")] = Path("runs"),
+    runs: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """Say what a rate needs: replicas, connections, disk, memory, cost, and headroom.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sureshot_lab.cli.options import Runs
 from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line, print_table
 from sureshot_lab.errors import LabError
 
@@ -55,7 +56,7 @@ def compare(
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it there, as .html or .md.")
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Folder the runs are kept in.")] = Path("runs"),
+    runs: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """Say whether B differs from A, by how much, and how certain that is.

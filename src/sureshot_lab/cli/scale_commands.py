@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sureshot_lab.cli.options import AdminToken, MeansIt, Runs, SinkHost, Target, Token
 from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line, print_table
 from sureshot_lab.errors import LabError
 
@@ -37,28 +38,23 @@ def scale(
     rate: Annotated[
         float | None, typer.Option(min=1, help="Webhooks a second at every step.")
     ] = None,
-    target: Annotated[str | None, typer.Option(metavar="URL", help="Of kubernetes.")] = None,
-    token: Annotated[str, typer.Option(envvar="SURESHOT_API_TOKEN", help="Its token.")] = "",
-    admin_token: Annotated[
-        str | None, typer.Option(envvar="SURESHOT_ADMIN_TOKEN", help="Its admin token.")
-    ] = None,
-    sink_host: Annotated[
-        str, typer.Option(help="Where the target reaches this machine's receivers.")
-    ] = "127.0.0.1",
+    target: Target = None,
+    token: Token = "",
+    admin_token: AdminToken = None,
+    sink_host: SinkHost = "127.0.0.1",
     namespace: Annotated[str, typer.Option(help="Of kubernetes.")] = "default",
     deployment: Annotated[str, typer.Option(help="Of kubernetes.")] = "sureshot-worker",
-    runs: Annotated[Path, typer.Option(help="Folder the runs are kept in.")] = Path("runs"),
+    runs: Runs = Path("runs"),
     results: Annotated[Path, typer.Option(help="Folder for scale-<n>x.json.")] = Path("results"),
-    i_mean_it: Annotated[
-        bool, typer.Option("--i-mean-it", help="Also against a target marked as production.")
-    ] = False,
+    i_mean_it: MeansIt = False,
     as_json: Json = False,
 ) -> None:
     """Offer the same load to one, three, five replicas, and say what the further ones gain.
 
     With processes each worker delivers 5 webhooks at once to receivers that take
-    100 ms, so that workers are the limit and not the CPU of this machine. Exits
-    with 2 when a step is INVALID.
+    100 ms, so that workers are the limit and not the CPU of this machine. With
+    kubernetes the deployment behind --target is scaled. Exits with 2 when a step is
+    INVALID.
     """
     from sureshot_lab.runs.options import Options  # noqa: PLC0415 - slow to load
     from sureshot_lab.scale.offered import offered_rate_per_s, replica_counts  # noqa: PLC0415

@@ -114,6 +114,7 @@ def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evi
     return Evidence(
         intended=offered.intended,
         sent=offered.sent,
+        accepted=offered.accepted,
         dropped=offered.dropped,
         generator_share=max(offered.cpu_shares, default=0.0),
         steal_share=metrics.get("host_steal_share", 0.0),

@@ -90,6 +90,7 @@ def result_of_routes(
     evidence = Evidence(
         intended=calls,
         sent=calls,
+        accepted=int(metrics["accepted"]),
         dropped=0,
         generator_share=0.0,
         steal_share=metrics.get("host_steal_share", 0.0),

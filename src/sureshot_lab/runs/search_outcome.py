@@ -34,6 +34,7 @@ def result_of_search(
     evidence = Evidence(
         intended=sent,
         sent=sent,
+        accepted=int(metrics["accepted"]),
         dropped=0,
         generator_share=1.0 if done.generator_limited else 0.0,
         steal_share=metrics.get("host_steal_share", 0.0),

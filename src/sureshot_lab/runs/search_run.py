@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from sureshot_lab.analysis.bisection import Bisection
+from sureshot_lab.analysis.rules.validity import GENERATOR_SHARE
 from sureshot_lab.load.offer import Offered
 from sureshot_lab.load.wrk import WrkRun, wrk_check
 from sureshot_lab.result import ErrorCount, Interval, Phase, Table
@@ -16,7 +17,6 @@ from sureshot_lab.runs.load_run import make_offer, offer, warm_up
 from sureshot_lab.runs.measure import latency_of
 from sureshot_lab.runs.progress import Progress
 from sureshot_lab.runs.site import Site
-from sureshot_lab.runs.verdict import GENERATOR_SHARE
 from sureshot_lab.scenario import Scenario, Search
 from sureshot_lab.targets import load_targets
 

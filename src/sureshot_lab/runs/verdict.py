@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sureshot_lab.analysis.rules.validity import ACHIEVED_SHARE, GENERATOR_SHARE, STEAL_SHARE
 from sureshot_lab.report.figures import limit, measured
 from sureshot_lab.result import ErrorCount, Gate, Verdict
 
-ACHIEVED_SHARE = 0.99
-GENERATOR_SHARE = 0.80
-STEAL_SHARE = 0.05
 PROOF_OF_LOSS = "lost"
 """One webhook missing from a complete ledger is proof, however the load was offered."""
 
@@ -25,6 +23,7 @@ class Evidence:
 
     intended: int
     sent: int
+    accepted: int
     dropped: int
     generator_share: float
     steal_share: float
@@ -43,11 +42,9 @@ def decide(evidence: Evidence, gates: Sequence[Gate]) -> tuple[Verdict, list[str
         return Verdict.INVALID, [*doubts, *map(_told, broken)]
     if broken:
         return Verdict.FAIL, list(map(_told, broken))
-    missing = [f"{_title(gate)} was not measured" for gate in gates if gate.passed is None]
-    if missing:
-        return Verdict.INVALID, missing
-    if not gates:
-        return Verdict.INVALID, ["the scenario has no gate, so nothing was asked"]
+    empty = _empty(evidence, gates)
+    if empty:
+        return Verdict.INVALID, empty
     return Verdict.PASS, [f"all {len(gates)} gates hold"]
 
 
@@ -82,6 +79,16 @@ def _doubts(evidence: Evidence) -> list[str]:
     if evidence.ledger_gap:
         doubts.append(f"the sink's ledger is not complete: {evidence.ledger_gap}")
     return doubts
+
+
+def _empty(evidence: Evidence, gates: Sequence[Gate]) -> list[str]:
+    """Return why gates that hold would prove nothing."""
+    reasons = [f"{_title(gate)} was not measured" for gate in gates if gate.passed is None]
+    if not evidence.accepted:
+        reasons.append("not one webhook was accepted, so none could be lost")
+    if not gates:
+        reasons.append("the scenario has no gate, so nothing was asked")
+    return reasons
 
 
 def _told(gate: Gate) -> str:

@@ -21,7 +21,8 @@ def gate(
 
 def evidence(**changes: Any) -> Evidence:
     sound: dict[str, Any] = {
-        "intended": 1000, "sent": 1000, "dropped": 0, "generator_share": 0.3, "steal_share": 0.0,
+        "intended": 1000, "sent": 1000, "accepted": 1000, "dropped": 0, "generator_share": 0.3,
+        "steal_share": 0.0,
     }  # fmt: skip
     return Evidence(**{**sound, **changes})
 
@@ -40,6 +41,8 @@ def evidence(**changes: Any) -> Evidence:
         (evidence(generator_share=0.81), [gate()], Verdict.INVALID, "81% of its core"),
         (evidence(steal_share=0.06), [gate()], Verdict.INVALID, "6.0% of the CPU"),
         (evidence(ledger_gap="it died"), [gate()], Verdict.INVALID, "it died"),
+        (evidence(accepted=0), [gate("lost", 0.0)], Verdict.INVALID, "not one webhook"),
+        (evidence(accepted=0), [gate(value=0.0, passed=False)], Verdict.FAIL, "Success-Rate"),
         (evidence(stopped_early=True), [gate()], Verdict.INVALID, "stopped before its end"),
         (
             evidence(dropped=5), [gate(value=0.5, passed=False)], Verdict.INVALID, "dropped",

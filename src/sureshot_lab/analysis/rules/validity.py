@@ -11,9 +11,10 @@ from sureshot_lab.analysis.warm_up import warm_up_of
 from sureshot_lab.analysis.wording import number, percent, told
 from sureshot_lab.result import Finding, RunResult
 
-ACHIEVED = 0.99
-GENERATOR = 0.80
-STEAL = 0.05
+ACHIEVED_SHARE = 0.99
+GENERATOR_SHARE = 0.80
+STEAL_SHARE = 0.05
+"""Beyond these a run is INVALID (``runs.verdict``)."""
 BEYOND = 100
 """A percentile rests on the values beyond it: with fewer it is a matter of luck."""
 
@@ -32,7 +33,7 @@ def load_not_offered(result: RunResult) -> Iterator[Finding]:
             "Let the generator have more requests under way (`load.worst_s`, "
             "`load.generators`), or offer less.",
         )
-    elif intended and sent is not None and sent < ACHIEVED * intended:
+    elif intended and sent is not None and sent < ACHIEVED_SHARE * intended:
         yield finding(
             Severity.CRITICAL,
             "The intended load was not offered",
@@ -44,10 +45,10 @@ def load_not_offered(result: RunResult) -> Iterator[Finding]:
 def generator_at_its_limit(result: RunResult) -> Iterator[Finding]:
     """Tell when the generator's own CPU is part of the latency."""
     share = result.metrics.get("generator_cpu_share", 0.0)
-    if share <= GENERATOR:
+    if share <= GENERATOR_SHARE:
         return
     achieved = result.metrics.get("achieved_per_s", 0.0)
-    within = achieved * GENERATOR / share
+    within = achieved * GENERATOR_SHARE / share
     yield finding(
         Severity.CRITICAL,
         "The generator was at its own limit",
@@ -60,7 +61,7 @@ def generator_at_its_limit(result: RunResult) -> Iterator[Finding]:
 def host_takes_cpu_away(result: RunResult) -> Iterator[Finding]:
     """Tell when other guests of the host made every figure worse."""
     share = result.metrics.get("host_steal_share", 0.0)
-    if share > STEAL:
+    if share > STEAL_SHARE:
         yield finding(
             Severity.CRITICAL,
             "The host took CPU away",
