@@ -122,6 +122,48 @@ async def test_overload_looks_the_same_on_both(tmp_path: Path) -> None:
         assert seen[0] == seen[1]
 
 
+REFUSED: dict[str, tuple[bytes, int]] = {
+    "plain": (submission(), 1),
+    "large": (submission(hook(payload="x" * 300_000)), 1),
+    "malformed, but nobody looks": (submission(b"{"), 1),
+    "wrong token": (submission(Authorization="Bearer no"), 1),
+    "three pipelined with another between": (submission() * 2 + PING + submission(), 4),
+    "closing": (submission(Connection="close"), 1),
+}
+
+
+async def test_a_flood_is_refused_with_the_same_bytes_on_both(tmp_path: Path) -> None:
+    async with both(tmp_path, backlog_limit=1) as services:
+        for service in services:
+            await service.engine.pause()
+            await exchange(service.url, submission())
+        for name, (request, count) in REFUSED.items():
+            answers = [await exchange(service.url, request, count) for service in services]
+            express, falcon = ([_plain(one.raw) for one in each] for each in answers)
+            assert express == falcon, name
+            wanted = 401 if name == "wrong token" else 503
+            assert answers[0][0].status == wanted, name
+
+
+async def test_a_connection_that_was_refused_is_served_when_there_is_room(tmp_path: Path) -> None:
+    async with running_service(tmp_path, backlog_limit=1) as service:
+        await service.engine.pause()
+        host, _colon, port = service.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for wanted in (b"202", b"503", b"503"):
+            writer.write(submission())
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            assert head.split()[1] == wanted
+            (length,) = re.findall(rb"content-length: (\d+)", head)
+            await reader.readexactly(int(length))
+        service.backlog.finished(1)
+        writer.write(submission())
+        assert b" 202 " in await asyncio.wait_for(reader.readline(), 10)
+        assert service.metrics.rejections["backlog_full"] == 2
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_a_client_that_hangs_up_does_not_stop_the_others(tmp_path: Path) -> None:
     async with running_service(tmp_path) as service:
         host, _colon, port = service.url.removeprefix("http://").partition(":")
@@ -133,12 +175,16 @@ async def test_a_client_that_hangs_up_does_not_stop_the_others(tmp_path: Path) -
         assert {answer.status for (answer,) in answers} == {202}
 
 
-async def test_an_idle_connection_is_closed_in_the_end(tmp_path: Path) -> None:
-    async with running_service(tmp_path) as service:
+@pytest.mark.parametrize("refused", [False, True], ids=["accepted", "refused"])
+async def test_an_idle_connection_is_closed_in_the_end(tmp_path: Path, refused: bool) -> None:
+    async with running_service(tmp_path, backlog_limit=1) as service:
+        await service.engine.pause()
+        if refused:
+            await exchange(service.url, submission())
         host, _colon, port = service.url.removeprefix("http://").partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(submission())
-        await reader.readline()
+        assert (b" 503 " if refused else b" 202 ") in await reader.readline()
         assert service.http is not None
         for connection in service.http.connections:
             connection.sweep(asyncio.get_running_loop().time() + 3600)

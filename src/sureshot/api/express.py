@@ -1,7 +1,8 @@
 """The hot route below ASGI: ``POST /api/v1/webhooks`` answered in the protocol itself.
 
 Everything but the happy path and overload is handed to the same falcon app that
-serves all other routes, so a refusal is the same bytes whoever reads the request.
+serves all other routes, so a problem is the same bytes whoever reads the request.
+Over a limit a submission is refused before its body is looked at.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from sureshot.api.auth import AccessList, require
-from sureshot.api.problems import problem_for
+from sureshot.api.express_answer import CLOSE, Refusals, accepted_head, problem_answer
 from sureshot.api.submission import Submitter, answer_accepted, decode_submission
 from sureshot.delivery.intake import Intake
 from sureshot.domain.errors import CallerError, IdempotencyConflict, Overloaded
@@ -26,7 +27,6 @@ from sureshot.telemetry.metrics import Metrics
 
 ROUTE = "/api/v1/webhooks"
 _URL = ROUTE.encode()
-_REASONS = {202: b"Accepted", 409: b"Conflict", 429: b"Too Many Requests"}
 _JSON = b"application/json"
 _UNUSUAL = (b"expect", b"transfer-encoding", b"upgrade", b"content-encoding")
 
@@ -42,6 +42,7 @@ class Front(msgspec.Struct, frozen=True):
     enabled: bool
     most_connections: int = 1_000_000
     request_timeout_s: float = 30.0
+    refusals: Refusals = msgspec.field(default_factory=Refusals)
 
 
 class ExpressProtocol(HttpToolsProtocol):
@@ -64,6 +65,7 @@ class ExpressProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._front = front
         self._express_headers: dict[bytes, bytes] | None = None
+        self._refused: Overloaded | None = None
         self._chunks: list[bytes] = []
         self._tenant = ""
         self.ending = False
@@ -92,6 +94,7 @@ class ExpressProtocol(HttpToolsProtocol):
         if self._is_express(headers):
             self._express_headers = headers
             self._chunks = []
+            self._refused = self._front.intake.refusal(1, int(headers[b"content-length"]))
         else:
             self._hand_to_falcon()
 
@@ -99,7 +102,7 @@ class ExpressProtocol(HttpToolsProtocol):
         """Collect the body."""
         if self._express_headers is None:
             super().on_body(body)
-        else:
+        elif self._refused is None:
             self._chunks.append(body)
 
     def on_message_complete(self) -> None:
@@ -108,6 +111,9 @@ class ExpressProtocol(HttpToolsProtocol):
         headers, self._express_headers = self._express_headers, None
         if headers is None:
             super().on_message_complete()
+            return
+        if self._refused is not None:
+            self._refuse(self._refused, received_s or self.loop.time())
             return
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks = []
@@ -129,6 +135,15 @@ class ExpressProtocol(HttpToolsProtocol):
             self._front.intake.submit(webhook, cycle.answered)
         except Overloaded as error:
             cycle.answered(error)
+
+    def _refuse(self, error: Overloaded, received_s: float) -> None:
+        front = self._front
+        status, head, body = front.refusals.answer(error, self.server_state)
+        front.metrics.rejected(error.reason)
+        front.metrics.http(ROUTE, "POST", status, self.loop.time() - received_s)
+        keep_alive = self.parser.should_keep_alive() and not self.ending
+        self.answer(head, body, keep_alive=keep_alive)
+        self.on_response_complete()
 
     def _is_express(self, headers: dict[bytes, bytes]) -> bool:
         front = self._front
@@ -213,12 +228,9 @@ class ExpressProtocol(HttpToolsProtocol):
         """Write one whole response in one call: each write is a system call."""
         if self.transport.is_closing():
             return
-        self.transport.write(b"%b%b\r\n%b" % (head, b"" if keep_alive else _CLOSE, body))
+        self.transport.write(b"%b%b\r\n%b" % (head, b"" if keep_alive else CLOSE, body))
         if not keep_alive:
             self.transport.close()
-
-
-_CLOSE = b"connection: close\r\n"
 
 
 class _NoEvent:
@@ -252,40 +264,14 @@ class ExpressCycle:
                 metrics.rejected(result.reason)
                 raise result
             status, body, location = answer_accepted(result, self._webhook)
-            head = _ACCEPTED % (date_line(protocol.server_state), location.encode(), len(body))
+            head = accepted_head(protocol.server_state, location, len(body))
         except (Overloaded, IdempotencyConflict) as error:
-            status, body, headers = problem_for(error)
-            head = _problem_head(protocol.server_state, status, len(body), headers)
+            status, head, body = problem_answer(error, protocol.server_state)
         self.response_complete = True
         metrics.http(ROUTE, "POST", status, protocol.loop.time() - self._received_s)
         if not self.disconnected:
             protocol.answer(head, body, keep_alive=self.keep_alive)
             protocol.on_response_complete()
-
-
-_ACCEPTED = (
-    b"HTTP/1.1 202 Accepted\r\n%bcontent-type: application/json\r\nlocation: %b\r\n"
-    b"content-length: %d\r\n"
-)
-
-
-def date_line(state: ServerState) -> bytes:
-    """Return the default header lines uvicorn would send."""
-    return b"".join(b"%b: %b\r\n" % pair for pair in state.default_headers)
-
-
-def _problem_head(
-    state: ServerState, status: int, length: int, headers: list[tuple[str, str]]
-) -> bytes:
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    reason = _REASONS.get(status, b"Service Unavailable")
-    return b"HTTP/1.1 %d %b\r\n%b%bcontent-length: %d\r\n" % (
-        status,
-        reason,
-        date_line(state),
-        lines.encode(),
-        length,
-    )
 
 
 async def sweep_connections(

@@ -68,6 +68,7 @@ class Webhooks:
         context = self._context
         token = caller(request, context.access, Scope.SUBMIT)
         body = await read_body(request, context.settings.max_body_bytes)
+        self._check_room(len(body))
         webhook = self._submitter.webhook_from(
             decode_submission(body), token.tenant, request.get_header("Idempotency-Key")
         )
@@ -87,6 +88,7 @@ class Webhooks:
         context = self._context
         token = caller(request, context.access, Scope.SUBMIT)
         body = await read_body(request, context.settings.max_batch_bytes)
+        self._check_room(0)
         items = decode_json(body, _batch_decoder).webhooks
         if not 1 <= len(items) <= MAX_BATCH:
             detail = f"has {len(items)} items; a batch has 1 to {MAX_BATCH}"
@@ -109,6 +111,13 @@ class Webhooks:
             except CallerError as error:
                 answers.append({"error": problem_of(error)})
         answer(response, {"webhooks": answers}, 202)
+
+    def _check_room(self, size_bytes: int) -> None:
+        """Raise ``Overloaded`` when not even one webhook fits: before the work of decoding."""
+        refusal = self._context.intake.refusal(1, size_bytes)
+        if refusal is not None:
+            self._context.metrics.rejected(refusal.reason)
+            raise refusal
 
     def _prepare(self, item: bytes, tenant: str) -> NewWebhook | CallerError:
         try:

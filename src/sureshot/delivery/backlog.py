@@ -23,15 +23,16 @@ class Backlog:
         self.free = 0
         self.oldest_due_at: datetime | None = None
 
-    def admit(self, more: int) -> None:
-        """Raise ``Overloaded`` unless *more* webhooks fit under the limit."""
-        if self.count + more > self._limit:
-            raise Overloaded(
-                f"{self.count} webhooks are waiting to be delivered, the limit is {self._limit}; "
-                "try again when some of them are",
-                reason="backlog_full",
-                retry_after_s=5,
-            )
+    def refusal(self, more: int) -> Overloaded | None:
+        """Return why *more* webhooks may not come in; None when they fit under the limit."""
+        if self.count + more <= self._limit:
+            return None
+        return Overloaded(
+            f"{self.count} webhooks are waiting to be delivered, the limit is {self._limit}; "
+            "try again when some of them are",
+            reason="backlog_full",
+            retry_after_s=5,
+        )
 
     def added(self, leased: int, free: int) -> None:
         """Count webhooks that were stored."""

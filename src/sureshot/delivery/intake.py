@@ -117,8 +117,14 @@ class Intake:
             raise result
         return result
 
+    def refusal(self, count: int, size_bytes: int) -> Overloaded | None:
+        """Return why *count* webhooks of *size_bytes* together would be refused now, or None."""
+        return self._refusal(count, size_bytes, full=self._waiting + count > self._limits.count)
+
     def _admit(self, count: int, size_bytes: int) -> None:
-        self._check_room(count, size_bytes, full=self._waiting + count > self._limits.count)
+        refusal = self.refusal(count, size_bytes)
+        if refusal is not None:
+            raise refusal
         self._waiting += count
         self._waiting_bytes += size_bytes
 
@@ -126,19 +132,24 @@ class Intake:
         # Events have as much room of their own, so that a big one does not shut out
         # the others; alone, one may be bigger than that.
         crowded = self._fanning_out > 0 and self._fanning_out + count > self._limits.count
-        self._check_room(count, size_bytes, full=crowded)
+        refusal = self._refusal(count, size_bytes, full=crowded)
+        if refusal is not None:
+            raise refusal
         self._fanning_out += count
         self._waiting_bytes += size_bytes
 
-    def _check_room(self, count: int, size_bytes: int, *, full: bool) -> None:
+    def _refusal(self, count: int, size_bytes: int, *, full: bool) -> Overloaded | None:
         if self._draining:
-            raise Draining("the service is shutting down", reason="draining", retry_after_s=5)
-        self._backlog.admit(self._waiting + self._fanning_out + count)
+            return Draining("the service is shutting down", reason="draining", retry_after_s=5)
+        over = self._backlog.refusal(self._waiting + self._fanning_out + count)
+        if over is not None:
+            return over
         if full or self._waiting_bytes + size_bytes > self._limits.size_bytes:
-            raise Overloaded(
+            return Overloaded(
                 "more submissions are waiting to be stored than the service holds at once",
                 reason="intake_full",
             )
+        return None
 
     async def _flush(self, batch: list[tuple[NewWebhook, Answered]]) -> None:
         try:
