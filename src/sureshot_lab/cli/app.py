@@ -14,6 +14,7 @@ from sureshot_lab.cli import (
     scale_commands,
     scaling_commands,
     traffic_commands,
+    tune_commands,
 )
 from sureshot_lab.cli.printing import examples
 
@@ -59,3 +60,4 @@ profile_commands.register(app)
 capacity_commands.register(app)
 scale_commands.register(app)
 scaling_commands.register(app)
+tune_commands.register(app)

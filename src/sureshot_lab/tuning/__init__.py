@@ -1,0 +1,1 @@
+"""Better settings for a load: searched offline, and held against the defaults in turns."""

@@ -1,0 +1,212 @@
+"""A tuning from its plan to what it recommends: trials, then the best against the defaults."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sureshot_lab.errors import LabError
+from sureshot_lab.machine import describe, revision
+from sureshot_lab.report.figures import figure, unit_of
+from sureshot_lab.runs.interleaved import Interleaved, interleave
+from sureshot_lab.runs.options import Options
+from sureshot_lab.runs.outcome import new_run_id
+from sureshot_lab.scenario import Kind, Scenario
+from sureshot_lab.tuning.judgement import Judgement, Outcome, judge
+from sureshot_lab.tuning.objective import Objective
+from sureshot_lab.tuning.outcome import Searched, Tuning
+from sureshot_lab.tuning.search import Search, best_of, search_through
+from sureshot_lab.tuning.space import PROCESSES, SETTINGS, Point, Space, changed, in_words
+from sureshot_lab.tuning.trial import Trial, TrialState, run_trial
+
+Tell = Callable[[str], None]
+ALL_DONE = 0.97
+"""From this share of what was offered on, the load is the limit and not the service."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to tune. *scenario* is as long as a trial; *repeats*: runs of each side at the end."""
+
+    scenario: Scenario
+    space: Space
+    objective: Objective
+    trials: int
+    repeats: int
+    seed: int
+    runs: Path = field(default=Path("runs"))
+
+    def scenario_at(self, point: Point) -> Scenario:
+        """Return the scenario with the settings of *point*; those of the start are not set."""
+        service = self.scenario.service
+        moved = changed(self.space, point)
+        settings = {n.removeprefix(SETTINGS): v for n, v in moved.items() if n not in PROCESSES}
+        processes = {n.rpartition(".")[2]: v for n, v in moved.items() if n in PROCESSES}
+        service = msgspec.structs.replace(
+            service, settings={**service.settings, **settings}, **processes
+        )
+        return msgspec.structs.replace(self.scenario, service=service)
+
+
+def lasting(scenario: Scenario, seconds: float) -> Scenario:
+    """Return *scenario* with its load stretched or shortened to *seconds*, faults with it.
+
+    Raises:
+        LabError: it is a scenario that has no load of a length.
+
+    """
+    if scenario.kind is not Kind.LOAD:
+        raise LabError(
+            f"scenario {scenario.name} is of the kind {scenario.kind}: tune needs one of the kind "
+            f"load, such as load or performance"
+        )
+    share = seconds / scenario.load.duration_s
+    stages = [(lasts * share, start, end) for lasts, start, end in scenario.load.stages]
+    faults = [msgspec.structs.replace(one, at_s=one.at_s * share) for one in scenario.fault]
+    load = msgspec.structs.replace(scenario.load, stages=stages)
+    return msgspec.structs.replace(scenario, load=load, fault=faults)
+
+
+async def tune(plan: Plan, tell: Tell, stop: asyncio.Event) -> tuple[Tuning, Path]:
+    """Search, compare, judge; return what it came to and its folder, where each run is kept.
+
+    *tell* is told each step in a line. When *stop* is set it ends in order, with what there
+    is. Nothing is written but the runs.
+
+    Raises:
+        LabError: the service does not start, or the defaults cannot be measured at all.
+
+    """
+    started_at = datetime.now(UTC)
+    named = msgspec.structs.replace(plan.scenario, name=f"tune-{plan.scenario.name}")
+    run_id = new_run_id(named, secrets.token_hex(2))
+    folder = plan.runs / run_id
+    search = Search(plan.space, plan.objective, plan.trials, plan.seed)
+    options = Options(runs=folder / "trials", seed=plan.seed)
+
+    async def measure(number: int, point: Point) -> Trial | None:
+        scenario = plan.scenario_at(point)
+        trial = await run_trial(number, point, scenario, options, plan.objective, stop)
+        if trial is not None:
+            tell(f"trial {number + 1} of {plan.trials}: {_line(plan, trial)}")
+        return trial
+
+    trials = await search_through(search, measure, plan.trials, stop)
+    best = best_of(trials, plan.objective)
+    judgement = await _judged(plan, best, folder, tell, stop)
+    importance = search.importance()
+    tuning = Tuning(
+        id=run_id,
+        scenario=plan.scenario.name,
+        objective=plan.objective,
+        metric=plan.objective.metric,
+        seed=plan.seed,
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        conditions=_conditions(plan),
+        space=[
+            Searched(name=one.name, values=list(one.values), default=plan.space.start[one.name],
+                     why=one.why, importance=importance.get(one.name))
+            for one in plan.space.dimensions
+        ],
+        trials=trials,
+        best=None if best is None else best.number,
+        changes={} if best is None else changed(plan.space, best.point),
+        judgement=judgement,
+        remarks=remarks(plan, trials),
+        stopped=stop.is_set(),
+    )  # fmt: skip
+    return tuning, folder
+
+
+async def _judged(
+    plan: Plan, best: Trial | None, folder: Path, tell: Tell, stop: asyncio.Event
+) -> Judgement:
+    if best is None:
+        return Judgement(
+            outcome=Outcome.UNDECIDED,
+            says="undecided: no trial was valid and kept every gate, the defaults neither; "
+            "lower the load, or see why with `sureshot lab run`",
+        )
+    if not stop.is_set() and best.number == 0:
+        return Judgement(
+            outcome=Outcome.NO_DIFFERENCE,
+            says="keep the defaults: no candidate came to a better figure",
+        )
+    done = Interleaved()
+    if not stop.is_set():
+        tell(f"the best, {in_words(plan.space, best.point)}, against the defaults in turns")
+        done = await _in_turns(plan, best, folder, stop)
+    if stop.is_set():
+        return Judgement(
+            outcome=Outcome.UNDECIDED,
+            says="undecided, because stopped: the best so far is "
+            f"{in_words(plan.space, best.point)} with {_figure(plan, best)}, not yet held "
+            "against the defaults in turns",
+        )
+    if done.invalid:
+        tell(f"{done.invalid} invalid runs were thrown away")
+    return judge(done.a, done.b, plan.objective)
+
+
+async def _in_turns(plan: Plan, best: Trial, folder: Path, stop: asyncio.Event) -> Interleaved:
+    defaults, candidate = plan.scenario_at(plan.space.start), plan.scenario_at(best.point)
+    options = Options(runs=folder / "compared", seed=plan.seed)
+    return await interleave(defaults, candidate, options, plan.repeats, stop=stop)
+
+
+def _line(plan: Plan, trial: Trial) -> str:
+    words = in_words(plan.space, trial.point)
+    if trial.state is TrialState.CANDIDATE:
+        return f"{words}: {_figure(plan, trial)}"
+    return f"{words}: {trial.state}: {'; '.join(trial.reasons[:1])}"
+
+
+def _figure(plan: Plan, trial: Trial) -> str:
+    return figure(trial.value, unit_of(plan.objective.metric))
+
+
+def _conditions(plan: Plan) -> dict[str, Any]:
+    load, service = plan.scenario.load, plan.scenario.service
+    return {
+        "profile": service.profile,
+        "seconds": load.duration_s,
+        "peak_per_s": load.peak_per_s,
+        "settings": service.settings,
+        "api": service.api,
+        "workers": service.workers,
+        "points": plan.space.size,
+        "repeats": plan.repeats,
+        "machine": describe(),
+        "revision": revision(),
+    }
+
+
+def remarks(plan: Plan, trials: Sequence[Trial]) -> list[str]:
+    """Return what a reader of the figures should know."""
+    if not trials:
+        return []
+    found, first = [], trials[0]
+    if first.state is not TrialState.CANDIDATE:
+        found.append(f"the defaults are no candidate: {'; '.join(first.reasons)}")
+    offered = first.metrics.get("offered_per_s", 0.0)
+    done = first.metrics.get(plan.objective.metric, 0.0)
+    if plan.objective is Objective.GOODPUT and done >= ALL_DONE * offered > 0:
+        found.append(
+            f"the defaults deliver all that is offered ({offered:.0f}/s): no settings can deliver "
+            "more; take a scenario beyond capacity, or the objective cpu or latency"
+        )
+    bad = sum(trial.state is not TrialState.CANDIDATE for trial in trials)
+    if bad > len(trials) / 2:
+        found.append(
+            f"{bad} of {len(trials)} trials were no candidates: the load is near the limit, or "
+            "the machine is busy with something else"
+        )
+    return found
