@@ -187,6 +187,9 @@ class Settings:
         1000.0, "what a replica is taken to do until it was seen", unit="webhooks/s", low=1
     )
     express: bool = _knob(True, "answer the submission route below ASGI")
+    slow_callback_s: float = _knob(
+        0.0, "log what holds the event loop longer; 0: do not look", unit="s", low=0, high=60
+    )
     log_level: str = _knob(
         "info", "least severe level logged", choices=("debug", "info", "warning", "error")
     )

@@ -51,7 +51,9 @@ from sureshot.first_start import (
 )
 from sureshot.http_server import HttpServer, listen
 from sureshot.ports import Change, ChangeKind, Clock
+from sureshot.telemetry.loop_lag import LoopLag
 from sureshot.telemetry.metrics import Metrics
+from sureshot.telemetry.slow_callbacks import SlowCallbacks
 
 
 class Service:
@@ -83,6 +85,8 @@ class Service:
         real, self._anchor = make_clock(settings)
         self.clock = clock or real
         self.metrics = Metrics()
+        self._loop_lag = LoopLag(self.metrics.loop_lag.observe)
+        self._slow_callbacks = SlowCallbacks(settings.slow_callback_s)
         self.owner = f"p_{secrets.token_hex(6)}"
         self.changes = ChangeFeed()
         self.ids = IdSource(secrets.randbits)
@@ -120,6 +124,9 @@ class Service:
             await self.store.close()
             raise
         await self._listen(listener, metrics_listener)
+        self._loop_lag.start()
+        if settings.slow_callback_s:
+            self._slow_callbacks.start()
 
     async def stop(self) -> None:
         """Stop accepting, finish or release what is in flight, close everything."""
@@ -128,6 +135,8 @@ class Service:
         await self.engine.drain(self.settings.drain_s)
         if self._metrics_http is not None:
             await self._metrics_http.stop()
+        self._loop_lag.stop()
+        self._slow_callbacks.stop()
         await self.store.close()
 
     def _listeners(self) -> tuple[socket.socket | None, socket.socket | None]:

@@ -39,6 +39,7 @@ class Metrics:
         self.queue_latency = Histogram()
         self.delivery_duration = Histogram()
         self.end_to_end = Histogram()
+        self.loop_lag = Histogram()
         self.batch_sizes: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(BATCH_EDGES))
         self.requests: Counter[tuple[str, str, int]] = Counter()
         self.request_durations: defaultdict[str, Histogram] = defaultdict(Histogram)
@@ -124,6 +125,11 @@ class _ServiceCollector(Collector):
                 "sureshot_end_to_end_seconds",
                 "Accepted to delivered on the first attempt",
                 metrics.end_to_end,
+            ),
+            (
+                "sureshot_event_loop_lag_seconds",
+                "How late the event loop runs what is due",
+                metrics.loop_lag,
             ),
         )
         for name, meaning, histogram in plain:
