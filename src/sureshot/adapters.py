@@ -11,15 +11,17 @@ from pathlib import Path
 from sureshot.clock import AnchoredClock, SystemClock
 from sureshot.config import Settings
 from sureshot.domain.errors import ConfigurationError
-from sureshot.first_start import ensure_secret_key
+from sureshot.first_start import SECRET_KEY_FILE, ensure_secret_key, read_secret_key
 from sureshot.ports import Clock, Queue, Store
 from sureshot.queue.memory import MemoryQueue
 from sureshot.queue.rabbitmq import RabbitQueue
+from sureshot.store import sqlite_backup
 from sureshot.store.postgres import PostgresStore
 from sureshot.store.postgres_pool import Database
 from sureshot.store.postgres_schema import migrate
 from sureshot.store.sealing import Sealer
 from sureshot.store.sqlite import SqliteStore
+from sureshot.store.sqlite_backup import Copied
 
 
 def make_clock(settings: Settings) -> tuple[Clock, Callable[[datetime], None]]:
@@ -36,19 +38,24 @@ def _stay(_at: datetime) -> None:
 
 def make_store(settings: Settings) -> Store:
     """Return the store that ``SURESHOT_DATABASE_URL`` names, not opened yet."""
-    previous = settings.previous_secret_key
-    sealer = Sealer(
-        ensure_secret_key(settings, secrets.token_bytes),
-        None if previous is None else base64.b64decode(previous),
-    )
+    sealer = _sealer(settings, ensure_secret_key(settings, secrets.token_bytes))
     if settings.embedded:
-        return SqliteStore(Path(settings.database_url.removeprefix("sqlite:///")), sealer)
+        return SqliteStore(_sqlite_file(settings), sealer)
     return PostgresStore(
         settings.database_url,
         sealer,
         pool_size=settings.database_pool,
         migrates=settings.migrate,
     )
+
+
+def _sealer(settings: Settings, key: bytes) -> Sealer:
+    previous = settings.previous_secret_key
+    return Sealer(key, None if previous is None else base64.b64decode(previous))
+
+
+def _sqlite_file(settings: Settings) -> Path:
+    return Path(settings.database_url.removeprefix("sqlite:///"))
 
 
 def make_queue(
@@ -101,3 +108,30 @@ async def reencrypt(settings: Settings) -> int:
         return await store.reencrypt()
     finally:
         await store.close()
+
+
+def back_up_database(settings: Settings, copy: Path, progress: sqlite_backup.Progress) -> Copied:
+    """Copy the SQLite file of *settings* while it is in use; see ``sqlite_backup.back_up``.
+
+    The key is tried on the secrets when there is one; none is made.
+    """
+    key = read_secret_key(settings)
+    sealer = None if key is None else _sealer(settings, key)
+    return sqlite_backup.back_up(_sqlite_file(settings), copy, sealer, progress)
+
+
+def restore_database(
+    settings: Settings, copy: Path, stamp: str, progress: sqlite_backup.Progress, *, paused: bool
+) -> tuple[Copied, Path | None]:
+    """Put a copy in the place of the SQLite file; see ``sqlite_backup.restore``.
+
+    Raises ``ConfigurationError`` without the key the copy's secrets are encrypted with.
+    """
+    key = read_secret_key(settings)
+    if key is None:
+        raise ConfigurationError(
+            f"there is no secret key: put {settings.data_dir / SECRET_KEY_FILE} back first, or set "
+            "SURESHOT_SECRET_KEY; without it no secret in the copy can be read"
+        )
+    file, sealer = _sqlite_file(settings), _sealer(settings, key)
+    return sqlite_backup.restore(copy, file, sealer, stamp, progress, paused=paused)

@@ -114,20 +114,33 @@ def ensure_secret_key(settings: Settings, random_bytes: RandomBytes) -> bytes:
     A new one is written beside the database (mode 0600). Raises
     ``ConfigurationError`` when it is no base64 or the file cannot be used.
     """
-    path = settings.data_dir / SECRET_KEY_FILE
-    text = settings.secret_key
-    if text is None and not settings.embedded:
+    if settings.secret_key is None and not settings.embedded:
         raise ConfigurationError(
             "SURESHOT_SECRET_KEY is needed with PostgreSQL: every process must encrypt endpoint "
             "secrets with the same key; `openssl rand -base64 32` makes one"
         )
+    key = read_secret_key(settings)
+    if key is not None:
+        return key
+    path, key = settings.data_dir / SECRET_KEY_FILE, random_bytes(32)
+    try:
+        _write_private(path, base64.b64encode(key).decode() + "\n")
+    except OSError as error:
+        raise ConfigurationError(f"cannot use {path}: {error.strerror}") from error
+    return key
+
+
+def read_secret_key(settings: Settings) -> bytes | None:
+    """Return the key from the settings, else from ``secret.key``; None when there is none.
+
+    Raises ``ConfigurationError`` when it is no base64 or the file cannot be read.
+    """
+    path = settings.data_dir / SECRET_KEY_FILE
+    text = settings.secret_key
     try:
         if text is None and path.exists():
             text = path.read_text(encoding="ascii")
-        if text is None:
-            text = base64.b64encode(random_bytes(32)).decode()
-            _write_private(path, text + "\n")
-        return base64.b64decode(text.strip(), validate=True)
+        return None if text is None else base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, UnicodeError) as error:
         raise ConfigurationError(
             f"the secret key (SURESHOT_SECRET_KEY, or {path}) is not valid base64"

@@ -34,7 +34,7 @@ COMMANDS = command_lines()
 
 def test_the_commands_are_the_ones_people_know() -> None:
     assert {" ".join(path) for path in COMMANDS if path[0] != "lab"} == {
-        "serve", "up", "migrate",
+        "serve", "up", "migrate", "backup", "restore",
         "send", "status", "explain", "recover", "sink", "config", "version",
         "tokens path", "tokens show", "secrets show", "secrets reencrypt",
         "tokens create", "tokens list", "tokens rotate", "tokens revoke",

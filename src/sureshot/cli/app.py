@@ -10,6 +10,7 @@ from typing import NoReturn
 import typer
 
 from sureshot.cli import (
+    backup,
     endpoints,
     migrate,
     recover,
@@ -68,6 +69,7 @@ app = typer.Typer(
 serve.register(app)
 up.register(app)
 migrate.register(app)
+backup.register(app)
 webhooks.register(app)
 sink.register(app)
 endpoints.register(app)

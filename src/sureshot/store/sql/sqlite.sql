@@ -237,3 +237,9 @@ WHERE EXISTS (SELECT 1 FROM old JOIN attempts a ON a.webhook = old.key
                 AND coalesce(a.status, 0) NOT BETWEEN 200 AND 299)
   AND EXISTS (SELECT 1 FROM recent JOIN attempts a ON a.webhook = recent.key
               WHERE a.started_at >= ?3 AND coalesce(a.status, 0) NOT BETWEEN 200 AND 299);
+
+-- backup_counts --
+SELECT (SELECT count(*) FROM webhooks),
+       (SELECT count(*) FROM webhooks WHERE state < 2 AND lease_until IS NULL)
+       + (SELECT count(*) FROM webhooks WHERE lease_until IS NOT NULL),
+       (SELECT count(*) FROM documents WHERE kind = 'Endpoint');
