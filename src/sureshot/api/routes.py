@@ -71,6 +71,10 @@ LIST_PARAMETERS = (
 )
 
 KEY_PARAMETERS = (("Idempotency-Key", "header: repeat a call safely for 24 h"),)
+INCLUDE_PARAMETERS = (
+    ("include", "payload: each item is everything about its webhook, as from the call for one; "
+     "a page ends early once its payloads have 4 MiB"),
+)  # fmt: skip
 PAGE_PARAMETERS = (
     ("limit", "items per page, 1 to 200 (50)"),
     ("cursor", "nextCursor of the page before"),
@@ -87,7 +91,7 @@ ROUTES: tuple[Route, ...] = (
         Call("POST", "Submit a webhook", "submit", 202, SubmissionBody, Accepted,
              KEY_PARAMETERS),
         Call("GET", "List webhooks, newest first", "read", 200, None, webhook_views.WebhookList,
-             LIST_PARAMETERS + PAGE_PARAMETERS),
+             LIST_PARAMETERS + INCLUDE_PARAMETERS + PAGE_PARAMETERS),
     )),
     Route(f"{_W}/batch", "webhooks", "batch", (
         Call("POST", "Submit up to 1,000 webhooks", "submit", 202, Batch, BatchAccepted),

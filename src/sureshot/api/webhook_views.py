@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from sureshot.api.paging import encode_cursor
 from sureshot.api.submission import instant_text
 from sureshot.domain.model import FINAL, Attempt, Webhook
+from sureshot.ports import Page
+
+PAYLOADS_PER_PAGE_BYTES = 4 << 20
+"""A page with payloads ends once they are so large: it is held and sent as a whole."""
 
 
 class LastAttempt(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,6 +58,18 @@ class WebhookView(msgspec.Struct, frozen=True, rename="camel"):
     payload: msgspec.Raw
 
 
+class ListedWebhook(StatusView, frozen=True):
+    """Where a webhook stands; with ``include=payload`` everything about it."""
+
+    url: str | UnsetType | None = UNSET
+    endpoint_id: str | UnsetType | None = UNSET
+    method: str | UnsetType = UNSET
+    headers: dict[str, str] | UnsetType = UNSET
+    event_type: str | UnsetType | None = UNSET
+    timeout_seconds: float | UnsetType | None = UNSET
+    payload: msgspec.Raw | UnsetType = UNSET
+
+
 class AttemptView(msgspec.Struct, frozen=True, rename="camel"):
     """One attempt with the receiver's answer; the body as text, at most 16 KiB."""
 
@@ -68,7 +87,7 @@ class AttemptView(msgspec.Struct, frozen=True, rename="camel"):
 class WebhookList(msgspec.Struct, frozen=True, rename="camel"):
     """One page, newest first; a page may be short although ``nextCursor`` goes on."""
 
-    items: list[StatusView]
+    items: list[ListedWebhook]
     next_cursor: str | None
 
 
@@ -105,6 +124,27 @@ def webhook_view(webhook: Webhook) -> WebhookView:
         timeout_seconds=webhook.timeout_s,
         payload=msgspec.Raw(webhook.payload),
     )
+
+
+def webhook_list(page: Page, *, payloads: bool) -> WebhookList:
+    """Return a page; with *payloads* it may end early, and then goes on where it ended."""
+    kept = _fitting(page.items) if payloads else page.items
+    after = page.next_after if len(kept) == len(page.items) else kept[-1].id
+    view = webhook_view if payloads else status_view
+    return WebhookList(
+        [ListedWebhook(**msgspec.structs.asdict(view(item))) for item in kept],
+        None if after is None else encode_cursor(after),
+    )
+
+
+def _fitting(webhooks: Sequence[Webhook]) -> Sequence[Webhook]:
+    """Return the first of *webhooks* whose payloads fit into a page; one always does."""
+    size_bytes = 0
+    for number, webhook in enumerate(webhooks):
+        size_bytes += len(webhook.payload)
+        if number and size_bytes > PAYLOADS_PER_PAGE_BYTES:
+            return webhooks[:number]
+    return webhooks
 
 
 def attempt_view(attempt: Attempt) -> AttemptView:

@@ -6,7 +6,7 @@ import msgspec
 
 from sureshot.api.context import ApiContext
 from sureshot.api.explain import explain
-from sureshot.api.paging import cursor, encode_cursor, instant, limit
+from sureshot.api.paging import cursor, instant, limit
 from sureshot.api.problems import problem_of
 from sureshot.api.requests import (
     Request,
@@ -28,9 +28,9 @@ from sureshot.api.submission import (
 )
 from sureshot.api.webhook_views import (
     AttemptList,
-    WebhookList,
     attempt_view,
     status_view,
+    webhook_list,
     webhook_view,
 )
 from sureshot.domain.errors import (
@@ -45,6 +45,9 @@ from sureshot.domain.model import FINAL, NewWebhook, Scope, Webhook, WebhookStat
 from sureshot.ports import WebhookFilter
 
 MAX_BATCH = 1000
+LIST_NAMES = frozenset(
+    {"status", "endpointId", "eventType", "since", "until", "include", "cursor", "limit"}
+)
 
 
 class BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,8 +132,8 @@ class Webhooks:
     async def on_get(self, request: Request, response: Response) -> None:
         """List webhooks, newest first."""
         token = caller(request, self._context.access, Scope.READ)
-        names = {"status", "endpointId", "eventType", "since", "until", "cursor", "limit"}
-        check_parameters(request, frozenset(names))
+        check_parameters(request, LIST_NAMES)
+        payloads = _included(request.get_param("include"))
         which = WebhookFilter(
             _state(request.get_param("status")),
             filter_text(request, "endpointId"),
@@ -140,8 +143,7 @@ class Webhooks:
         )
         after = cursor(request, "wh")
         page = await self._context.store.list_webhooks(token.tenant, which, after, limit(request))
-        go_on = None if page.next_after is None else encode_cursor(page.next_after)
-        answer(response, WebhookList([status_view(item) for item in page.items], go_on))
+        answer(response, webhook_list(page, payloads=payloads))
 
 
 class OneWebhook:
@@ -230,3 +232,9 @@ def _state(text: str | None) -> WebhookState | None:
     except ValueError as error:
         known = ", ".join(state.value for state in WebhookState)
         raise InvalidFields(FieldError("status", f"must be one of {known}")) from error
+
+
+def _included(text: str | None) -> bool:
+    if text not in {None, "payload"}:
+        raise InvalidFields(FieldError("include", "must be payload, or left out"))
+    return text == "payload"
