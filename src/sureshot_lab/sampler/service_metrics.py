@@ -46,6 +46,7 @@ LATENCIES = {
     "delivery_duration": "sureshot_delivery_duration_seconds",
     "first_attempt_end_to_end": "sureshot_end_to_end_seconds",
     "request_duration": "http_request_duration_seconds",
+    "event_loop_lag": "sureshot_event_loop_lag_seconds",
 }
 BATCHES = "sureshot_batch_size"
 CPU = "process_cpu_seconds_total"

@@ -15,7 +15,7 @@ from sureshot_lab.observability.dashboards.panel import (
     chart,
     figure,
 )
-from sureshot_lab.observability.expressions import resource_expression
+from sureshot_lab.observability.expressions import quantile, resource_expression
 from sureshot_lab.observability.rules.processes import DESCRIPTORS_SHARE
 from sureshot_lab.targets import Resource, Targets
 
@@ -78,6 +78,10 @@ def _processes() -> list[Panel]:
         chart("Restarts", "Starts of a process within half an hour.", "short",
               Query(f"changes(process_start_time_seconds{{{PROCESS}}}[30m])", "{{instance}}"),
               steps=[Step(3, RED)]),
+        chart("Event loop lag", "How late what is due runs, p99 of each process: what holds the "
+              "loop, or the host.", "s",
+              Query(quantile(0.99, "sureshot_event_loop_lag_seconds", labels=PROCESS,
+                             window=WINDOW, by="instance"), "{{instance}}")),
     ]  # fmt: skip
 
 
