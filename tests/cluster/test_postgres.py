@@ -23,6 +23,14 @@ from tests.support.servers import fresh_database
 SEALER = Sealer(b"k" * 32)
 DAY = timedelta(days=1)
 IDLE = Beat("all", "0", 0, 0, 0)
+PARTITIONS = (
+    "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'webhooks'::regclass"
+)
+TROUBLE_INDEXES = (
+    "SELECT indexrelid, indrelid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+    " WHERE relkind = 'i' AND pg_get_expr(indpred, indrelid) LIKE '%state = ANY%' ORDER BY 1"
+)
+"""Those of days, by the number each keeps as long as it is not built anew."""
 
 
 @pytest.fixture
@@ -196,6 +204,49 @@ async def test_without_migrating_an_old_schema_is_refused_with_a_sentence(url: s
     with pytest.raises(ConfigurationError, match="sureshot migrate"):
         await store.open(NOON, "p_1")
     await store.close()
+
+
+@pytest.mark.parametrize("migrates", [True, False])
+async def test_the_version_before_works_on_a_newer_schema_and_says_so(
+    url: str, migrates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade is rolled back: the schema stays, the processes are the old ones again."""
+    await (await _opened(url, "p_1")).close()
+    said: list[dict[str, object]] = []
+    monkeypatch.setattr(
+        postgres_schema.log, "warning", lambda event, **values: said.append({event: values})
+    )
+    connection = await asyncpg.connect(url)
+    await connection.execute("INSERT INTO migrations VALUES (9999, '9999_later.sql', now())")
+    await connection.close()
+    store = PostgresStore(url, SEALER, migrates=migrates)
+    await store.open(NOON, "p_2")
+    assert said == [{"schema.newer": {"migrations": ["9999_later.sql"]}}]
+    assert await store.record([delivered(await _lease(store, "p_2"))]) == [True]
+    await store.close()
+
+
+async def test_an_index_built_beforehand_is_taken_over_by_its_migration(url: str) -> None:
+    """As the upgrade page says: built day by day, writes go on, and migrating takes no time."""
+    await (await _opened(url, "p_1")).close()
+    connection = await asyncpg.connect(url)
+    await connection.execute("DROP INDEX webhooks_in_trouble")
+    await connection.execute("DELETE FROM migrations WHERE number = 4")
+    days = [row[0] for row in await connection.fetch(PARTITIONS)]
+    for day in days:
+        await connection.execute(
+            f"CREATE INDEX CONCURRENTLY ON {day} (endpoint_id, key)"
+            " WHERE state IN (1, 3) AND endpoint_id IS NOT NULL"
+        )
+    before = await connection.fetch(TROUBLE_INDEXES)
+    assert len(before) == len(days)
+    await (await _opened(url, "p_1")).close()
+    after = await connection.fetch(TROUBLE_INDEXES)
+    assert after == before
+    assert await connection.fetchval(
+        "SELECT indisvalid FROM pg_index WHERE indexrelid = 'webhooks_in_trouble'::regclass"
+    )
+    await connection.close()
 
 
 async def test_a_record_repeated_after_a_lost_answer_is_logged_once(url: str) -> None:

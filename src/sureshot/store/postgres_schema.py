@@ -72,7 +72,7 @@ async def _migrate(connection: Connection) -> list[str]:
         "CREATE TABLE IF NOT EXISTS migrations ("
         "number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL)"
     )
-    known = {row[0] for row in await connection.fetch("SELECT number FROM migrations")}
+    known = await _known(connection)
     for number, name, text in migrations():
         if number not in known:
             await execute(text)
@@ -84,7 +84,7 @@ async def _migrate(connection: Connection) -> list[str]:
 async def check_version(connection: Connection) -> None:
     """Raise ``ConfigurationError`` when migrations are missing."""
     try:
-        known = {row[0] for row in await connection.fetch("SELECT number FROM migrations")}
+        known = await _known(connection)
     except asyncpg.UndefinedTableError:
         known = set()
     missing = [name for number, name, _text in migrations() if number not in known]
@@ -93,6 +93,15 @@ async def check_version(connection: Connection) -> None:
             f"the database lacks {', '.join(missing)}: run `sureshot migrate`, or set "
             "SURESHOT_MIGRATE=true"
         )
+
+
+async def _known(connection: Connection) -> set[int]:
+    """Return the numbers of what is applied; say so when a newer version applied some."""
+    names = dict(await connection.fetch("SELECT number, name FROM migrations"))
+    newer = sorted(names.keys() - {number for number, _name, _text in migrations()})
+    if newer:
+        log.warning("schema.newer", migrations=[names[number] for number in newer])
+    return set(names)
 
 
 def midnight(at: datetime) -> datetime:
