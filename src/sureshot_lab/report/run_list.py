@@ -11,6 +11,8 @@ from sureshot_lab.report import run_page
 from sureshot_lab.result import FILE, RunResult, Verdict, read_result
 
 NO_RESULT = f"it has no {FILE}: the run goes on, or ended before it could write one"
+TUNING = "tune.json"
+"""A folder with it is no run: a tuning keeps its runs in folders of its own."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def read_runs(folder: Path) -> tuple[list[Run], list[Unreadable]]:
     runs: list[Run] = []
     unreadable: list[Unreadable] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if not path.is_dir() or path.name.startswith("."):
+        if not path.is_dir() or path.name.startswith(".") or (path / TUNING).exists():
             continue
         if not (path / FILE).exists():
             unreadable.append(Unreadable(path.name, NO_RESULT))

@@ -18,6 +18,7 @@ from sureshot_lab.analysis.comparison import (
 )
 from sureshot_lab.analysis.rank_sum import exact_p
 from sureshot_lab.analysis.wording import change
+from sureshot_lab.report.titles import title_of
 from sureshot_lab.result import RunResult, Verdict
 from sureshot_lab.tuning.objective import Objective
 
@@ -72,7 +73,7 @@ def judge(
 
 def _decided(first: Comparison, kept: Sequence[Sequence[float]]) -> tuple[Outcome, str]:
     told = f"{change(first.change.value)} [{change(first.change.low)}, {change(first.change.high)}]"
-    figures = f"{first.metric} {told}, p = {first.p:.3f}"
+    figures = f"{title_of(first.metric)} {told}, p = {first.p:.3f}"
     before, after = (sum(side) / len(side) for side in kept)
     if after > before and exact_p(*kept) < ALPHA:
         return Outcome.BETTER, f"the candidate keeps gates that the defaults miss: {figures}"

@@ -10,11 +10,12 @@ import msgspec
 
 from sureshot_lab.errors import UnreadableResult
 from sureshot_lab.report.files import write_whole
+from sureshot_lab.report.run_list import TUNING
 from sureshot_lab.tuning.judgement import Judgement
 from sureshot_lab.tuning.space import Point
 from sureshot_lab.tuning.trial import Trial
 
-FILE = "tune.json"
+FILE = TUNING
 
 
 class Searched(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,10 +29,11 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known of one tuning. ``best``: the candidate's trial, 0 for the defaults.
+    """Everything known of one tuning. ``candidate``: the best trial but for the defaults.
 
-    ``conditions``: profile, seconds of load a run, what was set besides, machine, revision.
-    ``settings_file`` is empty when the defaults are recommended.
+    ``changes``: how it differs from them. ``conditions``: profile, seconds of load a run,
+    what was set besides, machine, revision. ``settings_file`` is empty when the defaults are
+    recommended.
     """
 
     id: str
@@ -44,7 +46,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     conditions: dict[str, Any]
     space: list[Searched]
     trials: list[Trial]
-    best: int | None
+    candidate: int | None
     changes: Point
     judgement: Judgement
     remarks: list[str] = []

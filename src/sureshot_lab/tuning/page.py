@@ -117,7 +117,7 @@ def _ends(one: Comparison) -> tuple[float, float]:
 
 
 def _trials(tuning: Tuning) -> list[Html]:
-    marks = ["pass" if trial.number == tuning.best else None for trial in tuning.trials]
+    marks = ["pass" if trial.number == tuning.candidate else None for trial in tuning.trials]
     rows = []
     for trial in tuning.trials:
         told: list[str | None] = [*trial_cells(tuning, trial)]

@@ -99,8 +99,9 @@ async def tune(plan: Plan, tell: Tell, stop: asyncio.Event) -> tuple[Tuning, Pat
         return trial
 
     trials = await search_through(search, measure, plan.trials, stop)
-    best = best_of(trials, plan.objective)
-    judgement = await _judged(plan, best, folder, tell, stop)
+    # One run each is luck too: the best of the others is held against the defaults in any case.
+    candidate = best_of(trials[1:], plan.objective)
+    judgement = await _judged(plan, trials, candidate, folder, tell, stop)
     importance = search.importance()
     tuning = Tuning(
         id=run_id,
@@ -117,8 +118,8 @@ async def tune(plan: Plan, tell: Tell, stop: asyncio.Event) -> tuple[Tuning, Pat
             for one in plan.space.dimensions
         ],
         trials=trials,
-        best=None if best is None else best.number,
-        changes={} if best is None else changed(plan.space, best.point),
+        candidate=None if candidate is None else candidate.number,
+        changes={} if candidate is None else changed(plan.space, candidate.point),
         judgement=judgement,
         remarks=remarks(plan, trials),
         stopped=stop.is_set(),
@@ -127,39 +128,57 @@ async def tune(plan: Plan, tell: Tell, stop: asyncio.Event) -> tuple[Tuning, Pat
 
 
 async def _judged(
-    plan: Plan, best: Trial | None, folder: Path, tell: Tell, stop: asyncio.Event
-) -> Judgement:
-    if best is None:
-        return Judgement(
-            outcome=Outcome.UNDECIDED,
-            says="undecided: no trial was valid and kept every gate, the defaults neither; "
-            "lower the load, or see why with `sureshot lab run`",
-        )
-    if not stop.is_set() and best.number == 0:
-        return Judgement(
-            outcome=Outcome.NO_DIFFERENCE,
-            says="keep the defaults: no candidate came to a better figure",
-        )
-    done = Interleaved()
-    if not stop.is_set():
-        tell(f"the best, {in_words(plan.space, best.point)}, against the defaults in turns")
-        done = await _in_turns(plan, best, folder, stop)
+    plan: Plan, trials: Sequence[Trial], candidate: Trial | None, folder: Path, tell: Tell,
+    stop: asyncio.Event,
+) -> Judgement:  # fmt: skip
     if stop.is_set():
+        return _stopped(plan, trials)
+    if candidate is None:
+        return _alone(trials)
+    tell(f"the best, {in_words(plan.space, candidate.point)}, against the defaults in turns")
+    try:
+        done = await _in_turns(plan, candidate, folder, stop)
+    except LabError as error:
+        # The trials took long and are worth keeping.
         return Judgement(
-            outcome=Outcome.UNDECIDED,
-            says="undecided, because stopped: the best so far is "
-            f"{in_words(plan.space, best.point)} with {_figure(plan, best)}, not yet held "
-            "against the defaults in turns",
+            outcome=Outcome.UNDECIDED, says=f"undecided: the comparison broke off: {error}"
         )
+    if stop.is_set():
+        return _stopped(plan, trials)
     if done.invalid:
         tell(f"{done.invalid} invalid runs were thrown away")
     return judge(done.a, done.b, plan.objective)
 
 
-async def _in_turns(plan: Plan, best: Trial, folder: Path, stop: asyncio.Event) -> Interleaved:
-    defaults, candidate = plan.scenario_at(plan.space.start), plan.scenario_at(best.point)
+def _alone(trials: Sequence[Trial]) -> Judgement:
+    """Return what is said when no other settings than the defaults are a candidate."""
+    if any(trial.state is TrialState.CANDIDATE for trial in trials):
+        return Judgement(
+            outcome=Outcome.NO_DIFFERENCE,
+            says="keep the defaults: no other settings kept every gate",
+        )
+    return Judgement(
+        outcome=Outcome.UNDECIDED,
+        says="undecided: no trial was valid and kept every gate, the defaults neither; "
+        "lower the load, or see why with `sureshot lab run`",
+    )
+
+
+def _stopped(plan: Plan, trials: Sequence[Trial]) -> Judgement:
+    best = best_of(trials, plan.objective)
+    said = "no trial was a candidate so far"
+    if best is not None:
+        said = (
+            f"the best so far is {in_words(plan.space, best.point)} with {_figure(plan, best)}, "
+            "not held against the defaults in turns"
+        )
+    return Judgement(outcome=Outcome.UNDECIDED, says=f"undecided, because stopped: {said}")
+
+
+async def _in_turns(plan: Plan, candidate: Trial, folder: Path, stop: asyncio.Event) -> Interleaved:
+    sides = [plan.scenario_at(point) for point in (plan.space.start, candidate.point)]
     options = Options(runs=folder / "compared", seed=plan.seed)
-    return await interleave(defaults, candidate, options, plan.repeats, stop=stop)
+    return await interleave(sides[0], sides[1], options, plan.repeats, stop=stop)
 
 
 def _line(plan: Plan, trial: Trial) -> str:

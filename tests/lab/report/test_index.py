@@ -75,6 +75,8 @@ def test_broken_runs_are_listed_with_the_reason(tmp_path: Path) -> None:
 def test_other_files_and_hidden_folders_are_no_runs(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / ".cache").mkdir()
+    (tmp_path / "20260104-tune-load").mkdir()
+    (tmp_path / "20260104-tune-load" / "tune.json").write_text("{}")
     page = index_of(tmp_path)
     assert "0 runs." in page.text
     assert "No run yet" in page.text

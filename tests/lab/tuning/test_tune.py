@@ -1,0 +1,136 @@
+"""Tunings on real services: a gain that is there is found, and Ctrl-C leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from sureshot_lab.errors import LabError
+from sureshot_lab.scenario import Fault, FaultKind, load_scenario
+from sureshot_lab.tuning.judgement import Outcome
+from sureshot_lab.tuning.objective import Objective
+from sureshot_lab.tuning.outcome import FILE, Tuning, read_tuning
+from sureshot_lab.tuning.page import write_page
+from sureshot_lab.tuning.space import Dimension, Space
+from sureshot_lab.tuning.trial import TrialState
+from sureshot_lab.tuning.tune import Plan, lasting, tune
+from tests.cli.command import HereRuns, environment, line_with, start
+from tests.lab.tuning.results import IN_FLIGHT
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> HereRuns:
+    return HereRuns(tmp_path, monkeypatch, capsys)
+
+
+def _plan(runs: Path, values: tuple[int, ...], begin: int, **told: object) -> Plan:
+    """Return a plan for receivers that take 100 ms, at 45/s: five slots are barely enough."""
+    scenario = load_scenario("smoke", changes={
+        "load.stages": [[3, 45, 45]], "load.warm_up_s": 0.0, "gates.own": [],
+        "sink.behaviour": [{"share": 1.0, "delay_s": 0.1}], **told,
+    })  # fmt: skip
+    return Plan(
+        scenario=scenario, space=Space((Dimension(IN_FLIGHT, values, ""),), {IN_FLIGHT: begin}),
+        objective=Objective.LATENCY, trials=2, repeats=4, seed=1, runs=runs,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_more_slots_than_are_barely_enough_are_found_and_proven(tmp_path: Path) -> None:
+    lines: list[str] = []
+    # The gates of the scenario are left out: with five slots they would be missed.
+    plan = _plan(tmp_path, (5, 500), 5, **{"gates.targets": ["lost"]})
+    tuning, folder = await tune(plan, lines.append, asyncio.Event())
+    assert [trial.point[IN_FLIGHT] for trial in tuning.trials] == [5, 500]
+    assert tuning.judgement.outcome is Outcome.BETTER, tuning.judgement.says
+    assert tuning.changes == {IN_FLIGHT: 500}
+    first = tuning.judgement.compared[0]
+    assert first.metric == "end_to_end_p95_s"
+    assert first.change.high < 0
+    assert tuning.judgement.kept == ((4, 4), (4, 4))
+    assert any("trial 2 of 2: max_in_flight 500" in line for line in lines)
+    assert len(list((folder / "trials").glob("*/result.json"))) == 2
+    assert len(list((folder / "compared").glob("*/result.json"))) == 8
+    page = write_page(folder, tuning).read_text()
+    assert "the candidate is better" in page
+    assert "max_in_flight = 500" in page
+    assert f"trials/{tuning.trials[1].run}/report.html" in page
+
+
+async def test_a_gate_that_is_missed_rules_a_point_out_and_the_defaults_stay(
+    tmp_path: Path,
+) -> None:
+    plan = _plan(tmp_path, (2, 500), 500, drain_s=10.0)
+    tuning, folder = await tune(plan, lambda _line: None, asyncio.Event())
+    first, second = tuning.trials
+    assert first.state is TrialState.CANDIDATE
+    assert second.state is TrialState.GATES_MISSED
+    assert second.violation > 0
+    assert tuning.candidate is None
+    assert tuning.judgement.outcome is Outcome.NO_DIFFERENCE
+    assert "no other settings kept every gate" in tuning.judgement.says
+    assert not (folder / "compared").exists()
+
+
+async def test_ctrl_c_ends_in_order_and_tells_the_best_so_far(tmp_path: Path) -> None:
+    process = await start(
+        ("lab", "tune", "smoke", "--trials", "9", "--seconds", "3", "--json",
+         "--set", "load.warm_up_s=0"),
+        tmp_path, environment(),
+    )  # fmt: skip
+    try:
+        await line_with(process.stderr, "trial 1 of 9")
+        await asyncio.sleep(2)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(PATIENCE_S):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 2
+    assert b"Traceback" not in err
+    tuning = msgspec.json.decode(out, type=Tuning)
+    assert tuning.stopped
+    assert len(tuning.trials) == 1
+    assert "the best so far is the defaults" in tuning.judgement.says
+    assert not (tmp_path / "sureshot-tuned.toml").exists()
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert read_tuning(folder / FILE) == tuning
+    _gone, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+
+
+def test_wrong_usage_is_a_sentence_before_anything_runs(here: HereRuns, tmp_path: Path) -> None:
+    for arguments, said in (
+        (("smoke", "--objective", "speed"), "must be one of cpu, latency, goodput"),
+        (("smoke", "--profile", "big"), "must be one of embedded, postgres, cluster"),
+        (("breakpoint",), "tune needs one of the kind load"),
+        (("smoke", "--output", "nowhere/a.toml"), "there is no folder nowhere"),
+    ):
+        ran = here("lab", "tune", *arguments)
+        assert ran.code == 3
+        assert said in ran.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_load_is_as_long_as_told_and_its_faults_move_with_it() -> None:
+    scenario = load_scenario("spike")
+    scenario = msgspec.structs.replace(scenario, fault=[Fault(kind=FaultKind.STOP, at_s=20.0)])
+    short = lasting(scenario, scenario.load.duration_s / 4)
+    assert short.load.duration_s == pytest.approx(scenario.load.duration_s / 4)
+    assert short.load.peak_per_s == scenario.load.peak_per_s
+    assert short.fault[0].at_s == pytest.approx(5.0)
+    with pytest.raises(LabError, match="of the kind routes"):
+        lasting(load_scenario("baseline-single"), 5.0)
