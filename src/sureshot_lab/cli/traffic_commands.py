@@ -1,4 +1,4 @@
-"""``sureshot lab traffic``: payloads made, recordings made anonymous, recordings sent again."""
+"""``sureshot lab traffic``: payloads made, traffic recorded, made anonymous, and sent again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 
 from sureshot_lab.cli.options import AdminToken, Engine, MeansIt, Runs, SinkHost, Target, Token
 from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line
+from sureshot_lab.cli.record_command import record
 from sureshot_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ GATES = [
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
-    traffic = typer.Typer(help="Make payloads, make recordings anonymous, and send them again.")
+    traffic = typer.Typer(help="Make payloads; record traffic, make it anonymous, send it again.")
     traffic.command(
         epilog=examples(
             "sureshot lab traffic payloads --count 3",
@@ -35,6 +36,13 @@ def register(app: typer.Typer) -> None:
             "sureshot lab traffic payloads --count 10000 --output payloads.ndjson",
         )
     )(payloads)
+    traffic.command(
+        epilog=examples(
+            "sureshot lab traffic record today.ndjson.gz --target https://hooks.example --since 6h",
+            "sureshot lab traffic record noon.ndjson.gz --target https://hooks.example \\",
+            "    --since 2030-01-31T12:00:00Z --until 2030-01-31T12:30:00Z --limit 100000",
+        )
+    )(record)
     traffic.command(
         epilog=examples(
             "SURESHOT_LAB_SALT=... sureshot lab traffic anonymise today.ndjson.gz shared.ndjson.gz"

@@ -101,12 +101,17 @@ class Anonymiser:
         return replaced
 
     def record(self, record: Record) -> Record:
-        """Return *record* with payload and endpoint replaced; time and event type are kept."""
+        """Return *record* with payload and endpoint replaced; time and event type are kept.
+
+        What was written with spaces has as many, at its end: its size is kept as well.
+        """
+        payload = self.payload(record.payload_text).encode()
+        missing = max(0, len(bytes(record.payload)) - len(payload))
         return Record(
             at_s=record.at_s,
             event_type=record.event_type,
             endpoint=self.text(record.endpoint),
-            payload=msgspec.Raw(self.payload(record.payload_text).encode()),
+            payload=msgspec.Raw(payload[:-1] + b" " * missing + payload[-1:]),
         )
 
     def _value(self, value: Any) -> Any:
