@@ -116,7 +116,9 @@ class _Seen:
         self._leaves: Counter[tuple[CodeType, int]] = Counter()
 
     def look(self, leaf: FrameType, now_s: float, cpu_s: float) -> None:
-        self._leaves[leaf.f_code, leaf.f_lineno] += 1
+        # Between two lines it has none.
+        line = leaf.f_lineno or leaf.f_code.co_firstlineno
+        self._leaves[leaf.f_code, line] += 1
         self._until_s = now_s
         self._cpu_s = cpu_s - self._used_s
 

@@ -1,4 +1,4 @@
-"""A scenario run with a service of its own, and where that service spent its time."""
+"""A scenario run with a service of its own, and where that service spent its time or memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ import msgspec
 
 from sureshot_lab.errors import LabError
 from sureshot_lab.load.engines import choose_engine
-from sureshot_lab.profiling.findings import profile_findings, profile_tables, statement_table
-from sureshot_lab.profiling.flame_graph import flame_graph
-from sureshot_lab.profiling.spy import Recording, find_spy, record
-from sureshot_lab.profiling.stacks import read_profile
-from sureshot_lab.report.files import write_whole
+from sureshot_lab.profiling.cpu_profile import CpuProfile
+from sureshot_lab.profiling.findings import statement_table
+from sureshot_lab.profiling.instrument import Instrument, Told
+from sureshot_lab.profiling.memory_profile import MemoryProfile
 from sureshot_lab.result import RunResult, Table
 from sureshot_lab.runs.load_run import LoadRun, run_load
 from sureshot_lab.runs.options import Options
@@ -36,19 +35,23 @@ async def profile_scenario(
     options: Options,
     tell: Callable[[Progress], None] = silent,
     stop: asyncio.Event | None = None,
+    *,
+    memory: bool = False,
 ) -> tuple[RunResult, Path]:
     """Run *scenario* under py-spy; return the result and its folder, with ``profile/`` in it.
 
-    The stacks are of the load alone, without warm-up and drain. The result is that
-    of a plain run, with tables, findings and files of the profile added.
+    With *memory* the service runs under memray instead. What is told is of the load
+    alone, without warm-up. The result is that of a plain run, with tables, findings
+    and files of the profile added.
 
     Raises:
-        ToolMissing: there is no py-spy.
-        LabError: the scenario is no single load, or the service runs elsewhere; py-spy
-            may not look into the service; and whatever keeps a run from beginning.
+        ToolMissing: there is no py-spy, or no memray.
+        LabError: the scenario is no single load, or the service runs elsewhere or, with
+            *memory*, in several processes; py-spy may not look into the service; and
+            whatever keeps a run from beginning.
 
     """
-    spy = find_spy()
+    instrument: Instrument = MemoryProfile() if memory else CpuProfile()
     if scenario.kind is not Kind.LOAD:
         raise LabError(f"{scenario.name} is no single load: profile one such as load or spike")
     if options.target is not None:
@@ -57,7 +60,8 @@ async def profile_scenario(
     stop = stop or asyncio.Event()
     run_id = new_run_id(scenario, secrets.token_hex(2))
     folder = options.runs / run_id
-    folder.mkdir(parents=True)
+    scenario, options = instrument.prepare(scenario, options, folder / FOLDER)
+    folder.mkdir(parents=True, exist_ok=True)
     started_at = datetime.now(UTC)
     begun = asyncio.Event()
 
@@ -68,9 +72,10 @@ async def profile_scenario(
 
     progress = Progress(scenario.name, scenario.load.duration_s, watch)
     async with open_site(scenario, options, folder, progress.sampled) as site:
-        done, recordings = await _watched_load(
-            site, scenario, engine, run_id, folder, progress, stop, begun, spy
+        done = await _watched_load(
+            site, scenario, engine, run_id, folder, progress, stop, begun, instrument
         )
+        instrument.drained()
         statements = await _statements(site)
         restarts = site.service.restarts if site.service else 0
         conditions = conditions_of(
@@ -78,31 +83,31 @@ async def profile_scenario(
         )
     result = result_of(run_id, scenario, conditions, done, restarts, stopped=stop.is_set())
     shutil.rmtree(folder / "service" / "data", ignore_errors=True)
-    return write(folder, _with_profile(result, folder, recordings, statements)), folder
+    told = await instrument.told(result, folder / FOLDER)
+    return write(folder, _with(result, told, statements)), folder
 
 
 async def _watched_load(
     site: Site, scenario: Scenario, engine: str, run_id: str, folder: Path, progress: Progress,
-    stop: asyncio.Event, begun: asyncio.Event, spy: str,
-) -> tuple[LoadRun, list[Recording]]:  # fmt: skip
-    """Run the load, and record the service from its first second to its last."""
+    stop: asyncio.Event, begun: asyncio.Event, instrument: Instrument,
+) -> LoadRun:  # fmt: skip
+    """Run the load, and look at the service from its first second to its last."""
     service = site.service
     if service is None:
         raise LabError("a profile is of a service of the laboratory's own")
 
-    async def watch() -> list[Recording]:
+    async def watch() -> None:
         await begun.wait()
-        return await record(
-            spy, service.pids(), scenario.load.duration_s, folder / FOLDER, stop
-        )  # fmt: skip
+        await instrument.watch(service.pids(), scenario.load.duration_s, folder / FOLDER, stop)
 
     watching = asyncio.create_task(watch())
     try:
         done = await run_load(site, scenario, engine, run_id, folder, progress, stop)
-        return done, await watching
+        await watching
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+    return done
 
 
 async def _statements(site: Site) -> Table | None:
@@ -115,21 +120,15 @@ async def _statements(site: Site) -> Table | None:
         return statement_table([], str(error))
 
 
-def _with_profile(
-    result: RunResult, folder: Path, recordings: list[Recording], statements: Table | None
-) -> RunResult:
-    """Return *result* with what the stacks say, and the flame graph beside it."""
-    profile = read_profile(recordings)
-    seen = f"{profile.total_s:.3g} s in {profile.samples.total():,} samples"
-    title = f"{result.title}: CPU of the service, {seen}"
-    graph = write_whole(
-        folder / FOLDER / "flame-graph.svg", flame_graph(profile, title).encode()
-    )  # fmt: skip
-    files = {"flame-graph": graph, **{one.path.stem: one.path for one in recordings}}
-    tables = profile_tables(profile, result) + ([statements] if statements else [])
+def _with(result: RunResult, told: Told, statements: Table | None) -> RunResult:
+    """Return *result* with what the profile says, and its files linked."""
     return msgspec.structs.replace(
         result,
-        tables=[*result.tables, *tables],
-        findings=[*result.findings, *profile_findings(profile, result)],
-        files={**result.files, **{name: f"{FOLDER}/{path.name}" for name, path in files.items()}},
+        metrics={**result.metrics, **told.metrics},
+        tables=[*result.tables, *told.tables, *([statements] if statements else [])],
+        findings=[*result.findings, *told.findings],
+        files={
+            **result.files,
+            **{name: f"{FOLDER}/{path.name}" for name, path in told.files.items()},
+        },
     )

@@ -18,7 +18,8 @@ class Options:
 
     Without *target* the run has a service of its own. ``lose_every`` makes the
     sink forget webhooks, to see that the run notices. ``sink_host`` is the
-    address under which a service elsewhere reaches our sink.
+    address under which a service elsewhere reaches our sink. ``under`` is what the
+    interpreter of the run's own service is to run it under: ``-m``, a tracer, its options.
     """
 
     runs: Path = Path("runs")
@@ -31,6 +32,7 @@ class Options:
     sink_host: str = "127.0.0.1"
     lose_every: int = 0
     means_it: bool = False
+    under: tuple[str, ...] = ()
 
 
 def refuse_production(options: Options) -> None:

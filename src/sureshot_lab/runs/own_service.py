@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from signal import Signals
 
@@ -36,11 +36,15 @@ class OwnService:
     """One deployment on this machine; what dies in it is started again.
 
     ``restarts`` counts how often the watcher had to. ``metrics_urls`` is where
-    each process answers ``/metrics``.
+    each process answers ``/metrics``. *under* comes between the interpreter and
+    the service: what traces it.
     """
 
-    def __init__(self, plan: Service, folder: Path, backing: Backing | None) -> None:
+    def __init__(
+        self, plan: Service, folder: Path, backing: Backing | None, under: Sequence[str] = ()
+    ) -> None:
         self._plan = plan
+        self._under = tuple(under)
         self.folder = folder
         self.backing = backing
         self.port = free_port()
@@ -148,7 +152,7 @@ class OwnService:
 
     def _command(self) -> list[str]:
         plan = self._plan
-        python = [plan.python or sys.executable, "-m", "sureshot"]
+        python = [plan.python or sys.executable, *self._under, "-m", "sureshot"]
         if plan.profile == "embedded":
             self.metrics_urls = [self.url]
             return [*python, "serve", "--port", str(self.port)]
@@ -196,7 +200,9 @@ class OwnService:
 
 
 @contextlib.asynccontextmanager
-async def own_service(plan: Service, folder: Path) -> AsyncIterator[OwnService]:
+async def own_service(
+    plan: Service, folder: Path, under: Sequence[str] = ()
+) -> AsyncIterator[OwnService]:
     """Run the service *plan* describes, with its data under *folder*; stop it at the end.
 
     Raises ``LabError`` for a plan this machine cannot carry out.
@@ -206,7 +212,7 @@ async def own_service(plan: Service, folder: Path) -> AsyncIterator[OwnService]:
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
     async with fresh_backing(plan.profile) as backing:
         with small_disk(folder / "data", plan.disk_bytes):
-            service = OwnService(plan, folder, backing)
+            service = OwnService(plan, folder, backing, under)
             try:
                 await service.start()
                 yield service

@@ -111,7 +111,7 @@ async def open_site(
         service = None
         if options.target is None:
             service = await stack.enter_async_context(
-                own_service(scenario.service, folder / "service")
+                own_service(scenario.service, folder / "service", options.under)
             )
             client = service.client
         else:
