@@ -86,12 +86,17 @@ def _counts(offered: Offered, lasted_s: float) -> dict[str, float]:
         "accepted": offered.accepted,
         "failed_requests": offered.failed,
         "dropped_requests": offered.dropped,
-        "offered_per_s": offered.intended / lasted_s,
-        "achieved_per_s": offered.sent / lasted_s,
-        "accepted_per_s": offered.accepted / lasted_s,
+        "offered_per_s": _rate(offered.intended, lasted_s),
+        "achieved_per_s": _rate(offered.sent, lasted_s),
+        "accepted_per_s": _rate(offered.accepted, lasted_s),
         "submission_success_share": offered.accepted / offered.sent if offered.sent else 0.0,
         "generator_cpu_share": max(offered.cpu_shares, default=0.0),
     }
+
+
+def _rate(count: float, lasted_s: float) -> float:
+    """Return how many a second; nothing, in a run that was stopped before its load began."""
+    return count / lasted_s if lasted_s else 0.0
 
 
 def _arrivals(
@@ -101,8 +106,8 @@ def _arrivals(
     in_time = sum(second.delivered for second in received.seconds if second.at_s < end_s)
     return {
         "delivered": found.delivered,
-        "delivered_per_s": in_time / lasted_s,
-        "throughput_per_min": 60 * min(in_time, offered.accepted) / lasted_s,
+        "delivered_per_s": _rate(in_time, lasted_s),
+        "throughput_per_min": 60 * _rate(min(in_time, offered.accepted), lasted_s),
         "success_share": found.delivered / offered.sent if offered.sent else 0.0,
         "delivered_share": found.delivered / found.accepted if found.accepted else 0.0,
         "lost": float(len(found.lost)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 
 from sureshot_lab.errors import LabError, TargetUnreachable
 from sureshot_lab.runs.options import Options, refuse_production
+from sureshot_lab.runs.run import run_scenario
+from sureshot_lab.scenario import load_scenario
 from tests.lab.runs.conftest import Run
 from tests.support.service import ADMIN_TOKEN, API_TOKEN, running_service
 
@@ -51,6 +54,19 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) ->
     assert 50 < result["metrics"]["accepted"] < 3000
     gone = psutil.wait_procs(started, timeout=5)[1]
     assert gone == []
+
+
+async def test_a_run_that_is_stopped_before_its_load_begins_has_a_result_too(
+    tmp_path: Path,
+) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    scenario = load_scenario("smoke", changes={"load.warm_up_s": 0.0})
+    options = Options(runs=tmp_path, engine="native")
+    result, folder = await run_scenario(scenario, options, stop=stop)
+    assert (result.verdict, result.partial) == ("INVALID", True)
+    assert result.metrics["offered_per_s"] == 0
+    assert (folder / "report.html").exists()
 
 
 def test_a_target_that_is_not_there_is_exit_code_3_and_leaves_no_folder(tmp_path: Path) -> None:
