@@ -124,6 +124,9 @@ class Settings:
     max_in_flight_per_endpoint: int = _knob(
         0, "cap for each endpoint; 0: none, but half of all while others wait", low=0
     )
+    adaptive_in_flight: bool = _knob(
+        True, "learn from its answers how many at once each endpoint bears"
+    )
     lease_s: float = _knob(60.0, "how long a lease lasts", unit="s", low=12, high=3600)
     timeout_s: float = _knob(15.0, "time for one attempt, all in all", unit="s", low=1, high=3590)
     connect_timeout_s: float = _knob(5.0, "time to connect", unit="s", low=0.1, high=60)

@@ -170,8 +170,9 @@ class Service:
         slots = self.slots = Slots(self._shares.in_flight, settings.in_flight_bytes)
         backlog = self.backlog = Backlog(store, clock, settings.backlog_limit)
         lanes = self.lanes = Lanes(
-            store, clock, slots.limit, settings.breaker_threshold, settings.breaker_open_s
-        )
+            store, clock, slots.limit, settings.breaker_threshold, settings.breaker_open_s,
+            adaptive=settings.adaptive_in_flight,
+        )  # fmt: skip
         policy = RetryPolicy(settings.retry_schedule_s)
         defaults = Defaults(settings.timeout_s, policy, settings.max_in_flight_per_endpoint)
         directory = self.directory = Directory(store, clock, defaults, lanes.enable, lanes.disable)
@@ -227,6 +228,7 @@ class Service:
         gauge("sureshot_in_flight", "Leases between queue and record", lambda: slots.taken)
         gauge("sureshot_oldest_due_seconds", "Age of the oldest due", self.backlog.oldest_due_s)
         gauge("sureshot_breaker_open", "Lanes closed by trouble", lanes.open_breakers)
+        gauge("sureshot_lanes_held_back", "Lanes sent fewer at once, as learned", lanes.held_back)
         gauge("sureshot_heartbeat_recent", "1: the store heard of this process lately", trusted)
         gauge("sureshot_database_connections", "Open now", lambda: self.store.connections)
         gauge("sureshot_broker_connections", "Open now", lambda: self.queue.connections)

@@ -100,6 +100,8 @@ class Behaviour(_Table, frozen=True, kw_only=True):
     ``delay_p95_s`` (left out: always ``delay_s``). ``failure_share`` answers
     ``status``, with ``retry_after_s`` if given. ``hang`` never answers, ``reset``
     cuts the connection. ``flap_s``: so long well, then so long as told here.
+    ``capacity``: so many are worked on at a time, for ``delay_s`` each; further ones
+    wait in line, and when ``queue`` wait, the next is answered ``status`` at once.
     """
 
     share: float
@@ -111,6 +113,8 @@ class Behaviour(_Table, frozen=True, kw_only=True):
     hang: bool = False
     reset: bool = False
     flap_s: float | None = None
+    capacity: int | None = None
+    queue: int | None = None
 
 
 class Sink(_Table, frozen=True, kw_only=True):

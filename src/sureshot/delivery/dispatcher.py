@@ -15,7 +15,7 @@ from sureshot.delivery.lane import Admission, Lane
 from sureshot.delivery.lanes import Lanes
 from sureshot.delivery.recorder import Recorder
 from sureshot.domain.model import Attempt, Decision, ErrorKind, Lease, Outcome, Result, WebhookState
-from sureshot.domain.retry import slow_down_s
+from sureshot.domain.retry import is_strain, slow_down_s
 from sureshot.domain.signature import signature_headers
 from sureshot.ports import FULL, Clock, OutgoingRequest, Sender
 from sureshot.telemetry.logging import get_logger
@@ -167,7 +167,10 @@ class Dispatcher:
         if lease.attempt_number == 1:
             age = self._clock.now() - lease.created_at
             metrics.end_to_end.observe(age.total_seconds())
-        lane.breaker.success(self._clock.monotonic())
+        now_s = self._clock.monotonic()
+        lane.breaker.success(now_s)
+        if lane.adaptive is not None:
+            lane.adaptive.succeeded(outcome.duration_s, lane.in_flight + 1, now_s)
         if lane.marked is not None and lane.marked != FULL:
             self._lanes.open(lane)
 
@@ -182,6 +185,8 @@ class Dispatcher:
         opened_s = lane.breaker.failure(now_s) if in_trouble else None
         if not in_trouble:
             lane.breaker.success(now_s)
+        if lane.adaptive is not None and is_strain(outcome):
+            lane.adaptive.strained(outcome.duration_s, lane.in_flight + 1, now_s)
         patience_s = slow_down_s(outcome)
         if opened_s is not None:
             self._lanes.close(lane, max(opened_s, patience_s or 0.0), "breaker_open")

@@ -8,6 +8,7 @@ from enum import Enum
 
 from sureshot.delivery.destination import Destination
 from sureshot.domain.breaker import Breaker, BreakerState
+from sureshot.domain.concurrency import AdaptiveLimit
 from sureshot.domain.model import Lease
 from sureshot.domain.ratelimit import TokenBucket
 
@@ -28,11 +29,13 @@ class Admission(Enum):
 class Lane:
     """Breaker, rate limit and in-flight cap of one endpoint (or one direct origin).
 
+    *adaptive* is the cap learned from its answers, None when nothing is to be learned.
     ``marked`` tells that the store holds a closing of this lane, so that
     ``lease_due`` passes over it; ``closed_until_s`` is monotonic time.
     """
 
     __slots__ = (
+        "adaptive",
         "breaker",
         "bucket",
         "cap",
@@ -44,9 +47,10 @@ class Lane:
         "waiting",
     )
 
-    def __init__(self, key: str, breaker: Breaker) -> None:
+    def __init__(self, key: str, breaker: Breaker, adaptive: AdaptiveLimit | None = None) -> None:
         self.key = key
         self.breaker = breaker
+        self.adaptive = adaptive
         self.bucket: TokenBucket | None = None
         self.cap = 0
         self.in_flight = 0
@@ -78,6 +82,9 @@ class Lane:
         if self.closed_until_s > now_s:
             return Admission.REFUSE
         if self.in_flight >= share or (self.cap and self.in_flight >= self.cap):
+            return Admission.WAIT
+        learned = self.adaptive
+        if learned is not None and learned.limit and self.in_flight >= learned.limit:
             return Admission.WAIT
         if self.bucket is not None and self.bucket.wait_s(now_s) > 0:
             return Admission.WAIT

@@ -10,6 +10,7 @@ from sureshot.delivery.lane import Lane
 from sureshot.delivery.lane_status import LaneStatus
 from sureshot.delivery.persist import persist
 from sureshot.domain.breaker import Breaker
+from sureshot.domain.concurrency import AdaptiveLimit
 from sureshot.ports import DISABLED, FULL, Clock, ClosedLane, Store
 
 IDLE_LANES = 10_000
@@ -23,15 +24,26 @@ class Lanes:
     """Finds a lease's lane; closes and opens lanes here and in the store."""
 
     def __init__(
-        self, store: Store, clock: Clock, slots_limit: int, threshold: int, open_s: float
+        self,
+        store: Store,
+        clock: Clock,
+        slots_limit: int,
+        threshold: int,
+        open_s: float,
+        *,
+        adaptive: bool = True,
     ) -> None:
-        """*threshold* failures in a row open a breaker for *open_s* seconds."""
+        """*threshold* failures in a row open a breaker for *open_s* seconds.
+
+        *adaptive*: each lane learns how many at once its receiver bears.
+        """
         self._store = store
         self._clock = clock
         self._half = max(1, slots_limit // 2)
         self._limit = slots_limit
         self._threshold = threshold
         self._open_s = open_s
+        self._adaptive = adaptive
         self._lanes: dict[str, Lane] = {}
         self._disabled: set[str] = set()
         self._full_until_s: dict[str, float] = {}
@@ -48,7 +60,9 @@ class Lanes:
         """Return the lane called *key*, a new one when it is not known."""
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(key, Breaker(self._threshold, self._open_s))
+            breaker = Breaker(self._threshold, self._open_s)
+            lane = Lane(key, breaker, AdaptiveLimit() if self._adaptive else None)
+            self._lanes[key] = lane
         return lane
 
     def of(self, key: str, destination: Destination) -> Lane:
@@ -73,6 +87,10 @@ class Lanes:
     def open_breakers(self) -> int:
         """Return how many lanes are closed because their receiver is in trouble."""
         return sum(1 for lane in self._lanes.values() if lane.marked not in {None, FULL})
+
+    def held_back(self) -> int:
+        """Return how many lanes are held to a limit learned from their receiver's answers."""
+        return sum(1 for lane in self._lanes.values() if lane.adaptive and lane.adaptive.limit)
 
     def waiting(self) -> list[Lane]:
         """Return the lanes in which leases wait."""

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sureshot.domain.model import Decision, Outcome, WebhookState
+from sureshot.domain.model import Decision, ErrorKind, Outcome, WebhookState
 
 STANDARD_SCHEDULE_S = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
 """Waits after attempts 1..9 (Standard Webhooks, example schedule); the tenth failure is final."""
@@ -16,6 +16,17 @@ LONGEST_PATIENCE_S = 86400.0
 
 SLOWING_STATUSES = frozenset({429, 502, 503, 504})
 DEFAULT_SLOW_DOWN_S = 5.0
+
+STRAIN = frozenset({
+    ErrorKind.CONNECT_REFUSED,
+    ErrorKind.CONNECT_TIMEOUT,
+    ErrorKind.TLS_TIMEOUT,
+    ErrorKind.WRITE_TIMEOUT,
+    ErrorKind.FIRST_BYTE_TIMEOUT,
+    ErrorKind.TOTAL_TIMEOUT,
+    ErrorKind.DISCONNECTED,
+})  # fmt: skip
+"""How a receiver that has too much to do fails without saying so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,16 @@ class RetryPolicy:
         # Having asked for patience, the receiver is never called earlier than it said.
         asked_s = min(outcome.retry_after_s, LONGEST_PATIENCE_S)
         return max(step_s, asked_s) * rng.uniform(1, 1 + self.jitter)
+
+
+def is_strain(outcome: Outcome) -> bool:
+    """Whether *outcome* looks like a receiver that has too much to do.
+
+    An error in its program (500), of its name, of TLS or of our policy does not.
+    """
+    if outcome.status is None:
+        return outcome.error in STRAIN
+    return outcome.status in SLOWING_STATUSES
 
 
 def slow_down_s(outcome: Outcome) -> float | None:

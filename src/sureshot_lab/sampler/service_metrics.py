@@ -19,6 +19,7 @@ DEPLOYMENT_WIDE = {
     "backlog": "sureshot_backlog",
     "oldest_due_s": "sureshot_oldest_due_seconds",
     "breaker_open": "sureshot_breaker_open",
+    "lanes_held_back": "sureshot_lanes_held_back",
     "rss_max_bytes": "process_resident_memory_bytes",
 }
 """The highest of all processes: each tells the same thing of the whole, or only one matters."""

@@ -42,6 +42,7 @@ HIGHEST = {
     "in_flight_max": ("metrics.in_flight",),
     "oldest_due_max_s": ("metrics.oldest_due_s",),
     "breaker_open_max": ("metrics.breaker_open",),
+    "lanes_held_back_max": ("metrics.lanes_held_back",),
     "rejected": ("metrics.rejected",),
     "host_memory_used_max_bytes": ("host.memory_used_bytes",),
     "database_size_max_bytes": ("postgres.size_bytes", "sqlite.database_bytes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import random
 from collections.abc import Sequence
@@ -85,6 +86,10 @@ def _refuse_contradiction(number: int, behaviour: Behaviour) -> None:
         "retry_after_s must not be negative": (behaviour.retry_after_s or 0) >= 0,
         "flap_s must be above 0": behaviour.flap_s is None or behaviour.flap_s > 0,
         "hang and reset exclude each other": not (behaviour.hang and behaviour.reset),
+        "capacity must be at least 1, and delay_s above 0 with it": behaviour.capacity is None
+        or (behaviour.capacity >= 1 and behaviour.delay_s > 0),
+        "queue must not be negative, and needs a capacity": behaviour.queue is None
+        or (behaviour.queue >= 0 and behaviour.capacity is not None),
     }
     for rule, kept in rules.items():
         if not kept:
@@ -105,6 +110,8 @@ class Conduct:
         self._failure = reply(behaviour.status, retry_after_s=behaviour.retry_after_s)
         p95_s = behaviour.delay_p95_s
         self._sigma = 0.0 if p95_s is None else math.log(p95_s / behaviour.delay_s) / P95_SIGMAS
+        self._desks = [began_s] * (behaviour.capacity or 0)
+        self._ends: list[float] = []
 
     def decide(self, now_s: float) -> tuple[Reply, float]:
         """Return how to answer a request that came at *now_s*, and after how many seconds."""
@@ -114,6 +121,10 @@ class Conduct:
         if behaviour.hang:
             return SILENCE, 0.0
         delay_s = self._delay_s()
+        if self._desks:
+            if self._is_full(now_s):
+                return self._failure, 0.0
+            delay_s = self._in_line(now_s, delay_s)
         if behaviour.reset:
             return RESET, delay_s
         failing = behaviour.failure_share > 0 and self._rng.random() < behaviour.failure_share
@@ -122,6 +133,19 @@ class Conduct:
     def _is_well(self, now_s: float) -> bool:
         flap_s = self._behaviour.flap_s
         return flap_s is not None and int((now_s - self._began_s) // flap_s) % 2 == 0
+
+    def _is_full(self, now_s: float) -> bool:
+        queue, ends = self._behaviour.queue, self._ends
+        while ends and ends[0] <= now_s:
+            heapq.heappop(ends)
+        return queue is not None and len(ends) >= len(self._desks) + queue
+
+    def _in_line(self, now_s: float, work_s: float) -> float:
+        """Return after how long a request is done that takes *work_s* once its turn has come."""
+        end_s = max(now_s, self._desks[0]) + work_s
+        heapq.heapreplace(self._desks, end_s)
+        heapq.heappush(self._ends, end_s)
+        return end_s - now_s
 
     def _delay_s(self) -> float:
         if self._sigma == 0:

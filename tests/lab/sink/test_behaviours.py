@@ -154,6 +154,8 @@ def test_behaviours_are_dealt_to_shares_of_the_endpoints_in_order() -> None:
         (Behaviour(share=1, failure_share=2), "between 0 and 1"),
         (Behaviour(share=1, status=200), "a failure"),
         (Behaviour(share=1, flap_s=0), "flap_s must be above 0"),
+        (Behaviour(share=1, capacity=1), "capacity must be at least 1"),
+        (Behaviour(share=1, queue=1), "queue must not be negative, and needs a capacity"),
         (Behaviour(share=1, hang=True, reset=True), "exclude each other"),
     ],
 )
@@ -167,3 +169,18 @@ def test_more_behaviours_than_endpoints_are_refused() -> None:
         assign([Behaviour(share=0.1)] * 3, 2)
     with pytest.raises(LabError, match=r"add up to 1\.2"):
         assign([Behaviour(share=0.6)] * 2, 10)
+
+
+async def test_what_is_too_much_for_its_capacity_waits_and_beyond_is_refused(
+    tmp_path: Path,
+) -> None:
+    desk = Behaviour(share=1, delay_s=0.2, capacity=2, queue=4, status=429)
+    async with listening(tmp_path, desk) as sink:
+        answers = await asyncio.gather(*[timed(sink.port, webhook(f"wh_{n}")) for n in range(10)])
+        # The line is empty again: the next one is taken.
+        again = await timed(sink.port, webhook("wh_again"))
+    assert Counter(status for status, _took_s in answers) == {200: 6, 429: 4}
+    waited = sorted(took_s for status, took_s in answers if status == 200)
+    wanted = [0.2, 0.2, 0.4, 0.4, 0.6, 0.6]
+    assert all(at <= took_s < at + 0.15 for took_s, at in zip(waited, wanted, strict=True))
+    assert again[0] == 200

@@ -89,6 +89,8 @@ def _waiting() -> list[Panel]:
               Query(f"sureshot_in_flight{{{PROCESS}}}", "{{instance}}"), stacked=True),
         chart("Breakers open", "As each worker counts them.", "short",
               Query(f"sureshot_breaker_open{{{PROCESS}}}", "{{instance}}"), steps=MANY_BREAKERS),
+        chart("Held back", "Lanes sent fewer at once than wait, as their receivers' answers taught.",
+              "short", Query(f"sureshot_lanes_held_back{{{PROCESS}}}", "{{instance}}")),
         chart("Dead letters", "Webhooks that failed for good, within an hour.", "short",
               Query(f"sum(increase({FAILED}[1h]))", "failed"), steps=[Step(DEAD_LETTERS, RED)]),
         chart("Poisoned messages", "Broker messages nobody could read, within an hour.", "short",
