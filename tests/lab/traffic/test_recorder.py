@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -74,7 +75,7 @@ def test_other_methods_and_batches_are_counted() -> None:
 def test_no_more_is_asked_for_than_is_wanted() -> None:
     asked = 0
 
-    def endless():  # type: ignore[no-untyped-def]
+    def endless() -> Iterator[Past]:
         nonlocal asked
         while True:
             asked += 1
