@@ -14,6 +14,8 @@ from tests.support.cluster import cluster
 from tests.support.disaster import Receivers, hold_to, promises_around, receivers
 from tests.support.http import admin, call, submit, wait_for_status
 
+pytestmark = pytest.mark.timeout(300)
+
 
 class Disk:
     """The folder of a service, which a test may lose; what is kept apart lies elsewhere."""
@@ -48,7 +50,7 @@ class Disk:
 
 
 # An empty setting counts as not given: the key is the one the service makes for itself.
-OWN_KEY = {"queue_url": "memory://", "secret_key": ""}
+OWN_KEY = {"queue_url": "memory://", "secret_key": "", "breaker_open_s": "0.5"}
 
 
 async def test_a_lost_disk_comes_back_from_a_copy_taken_under_load(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.support.http import call, submit
 RETRIED = 40
 """Webhooks to the receiver that fails until after the disaster."""
 SUBMITTING_S = 1.0
+QUIET_WITHIN_S = 120.0
 
 
 @dataclass
@@ -99,7 +100,7 @@ async def hold_to(promises: Promises, deployed: Cluster, found: Receivers) -> No
     """Assert that all the backup holds is there, delivered, recorded, and signed as before."""
     assert promises.before
     assert promises.after
-    await deployed.quiet()
+    await deployed.quiet(QUIET_WITHIN_S)
     recorded = await deployed.recorded()
     assert promises.before | promises.retried <= recorded
     assert promises.retried <= set(found.got)
