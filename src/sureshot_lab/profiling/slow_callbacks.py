@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,9 +57,12 @@ def read_held(log: Path, since_s: float) -> list[Held]:
         lines = log.read_bytes().splitlines()
     except OSError as error:
         raise UnreadableResult(f"{log} cannot be read: {error}") from None
-    mark = EVENT.encode()
     read = msgspec.json.Decoder(Held)
-    held = [read.decode(line) for line in lines if mark in line and line.startswith(b"{")]
+    held = []
+    for line in lines:
+        # Other events have other fields; a process that was killed leaves half a line.
+        with contextlib.suppress(msgspec.DecodeError):
+            held.append(read.decode(line))
     return [one for one in held if one.event == EVENT and one.timestamp.timestamp() >= since_s]
 
 

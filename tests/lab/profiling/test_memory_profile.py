@@ -134,8 +134,8 @@ async def test_a_run_under_memray_tells_what_a_webhook_allocates(tmp_path: Path)
     per_webhook = sum(float(row[3] or 0) for row in stages.rows)
     assert per_webhook == pytest.approx(result.metrics["allocations_per_webhook"], rel=0.02)
     assert {"submission", "store", "sender"} <= {row[0] for row in stages.rows if row[1]}
-    # A webhook passes through dozens of objects, its payload through several copies.
-    assert result.metrics["allocations_per_webhook"] > 50
+    # Small objects, which Python allocates itself, are most of them.
+    assert result.metrics["allocations_per_webhook"] > 300
     assert result.metrics["allocated_bytes_per_webhook"] > 5_000
     names = {str(row[1]).rpartition(":")[0]
              for row in _table(result.tables, "allocators-by-count").rows}  # fmt: skip

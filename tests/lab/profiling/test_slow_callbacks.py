@@ -35,6 +35,7 @@ def test_of_the_log_only_what_held_the_loop_since_then_counts(tmp_path: Path) ->
     log.write_text("\n".join([
         "  it is ready; loop.held is no event here", _line(1, "early", 9.0), _line(5, "b", 0.03),
         _line(6, "a", 0.05), _line(7, "b", 0.04), _line(8, "c", 0.9, event="not loop.held"),
+        _line(8, "killed while it wrote", 0.9)[:-9],
     ]))  # fmt: skip
     held = read_held(log, datetime(2026, 1, 1, 12, 0, 2, tzinfo=UTC).timestamp())
     assert [(one.longest.callback, one.times) for one in by_callback(held)] == [("a", 1), ("b", 2)]
