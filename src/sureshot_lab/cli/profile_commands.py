@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "sureshot lab profile load",
             "sureshot lab profile load --smoke --set service.profile=postgres",
-            "sureshot lab profile load --memory",
+            "sureshot lab profile load --smoke --memory",
         )
     )(profile)
 
