@@ -12,6 +12,8 @@ from sureshot_lab.cli import (
     report_commands,
     run_commands,
     scale_commands,
+    scale_database_command,
+    scale_queue_command,
     scaling_commands,
     traffic_commands,
     tune_commands,
@@ -59,5 +61,7 @@ traffic_commands.register(app)
 profile_commands.register(app)
 capacity_commands.register(app)
 scale_commands.register(app)
+scale_database_command.register(app)
+scale_queue_command.register(app)
 scaling_commands.register(app)
 tune_commands.register(app)

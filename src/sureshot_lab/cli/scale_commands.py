@@ -58,6 +58,7 @@ def scale(
     """
     from sureshot_lab.runs.options import Options  # noqa: PLC0415 - slow to load
     from sureshot_lab.scale.offered import offered_rate_per_s, replica_counts  # noqa: PLC0415
+    from sureshot_lab.scale.page import write_page  # noqa: PLC0415
     from sureshot_lab.scale.series import analyse, run_series  # noqa: PLC0415
 
     counts = replica_counts(replicas)
@@ -70,7 +71,7 @@ def scale(
     note(f"{per_s:.0f}/s for {seconds:.0f} s at {replicas} replicas")
     steps = asyncio.run(run_series(chosen, counts, results))
     series = analyse(steps, per_s, os.cpu_count() if driver == "processes" else None)
-    _show(series, results, as_json=as_json)
+    _show(series, write_page(results, series), as_json=as_json)
     raise typer.Exit(2 if any(one.result.verdict == "INVALID" for one in steps) else 0)
 
 
@@ -90,12 +91,13 @@ def _driver(
     raise LabError(f"--driver {name}: must be processes or kubernetes")
 
 
-def _show(series: Series, folder: Path, *, as_json: bool) -> None:
+def _show(series: Series, page: Path, *, as_json: bool) -> None:
     from sureshot_lab.analysis.wording import interval, number, percent  # noqa: PLC0415 - slow
 
     if as_json:
         print_json({
-            "steps": series.scaled, "usl": series.usl, "remarks": series.remarks,
+            "steps": series.scaled, "usl": series.usl, "held_out": series.held,
+            "remarks": series.remarks,
             "jain": {one.replicas: one.jain for one in series.steps},
         })  # fmt: skip
         return
@@ -117,6 +119,11 @@ def _show(series: Series, folder: Path, *, as_json: bool) -> None:
         print_line(f"\nscalability law: {series.usl.sentence}")
         print_line(f"  contention {interval(series.usl.contention)}")
         print_line(f"  coherency {interval(series.usl.coherency)}")
+    if series.held is not None:
+        print_line(
+            f"  predicted for {series.held.n:.0f} from the others: "
+            f"{number(series.held.predicted_per_s)}/s, {percent(series.held.error)} off"
+        )
     for remark in series.remarks:
         print_line(f"\n{remark}")
-    print_line(f"\nresults: {folder}/scale-<n>x.json")
+    print_line(f"\nresults: {page.parent}/scale-<n>x.json, {page}")

@@ -24,9 +24,10 @@ class Backing:
 
 
 @contextlib.asynccontextmanager
-async def fresh_backing(profile: str) -> AsyncIterator[Backing | None]:
+async def fresh_backing(profile: str, database_url: str = "") -> AsyncIterator[Backing | None]:
     """Yield what *profile* needs: None for ``embedded``.
 
+    *database_url* names a database that is there already, and stays.
     ``SURESHOT_LAB_DATABASE_URL`` and ``SURESHOT_LAB_QUEUE_URL`` name the servers.
     Raises ``TargetUnreachable`` when one of them does not answer.
     """
@@ -34,12 +35,13 @@ async def fresh_backing(profile: str) -> AsyncIterator[Backing | None]:
         yield None
         return
     queue_url = os.environ.get("SURESHOT_LAB_QUEUE_URL", BROKER)
-    async with _database() as database_url:
+    async with contextlib.AsyncExitStack() as stack:
+        url = database_url or await stack.enter_async_context(_database())
         if profile == "postgres":
-            yield Backing(database_url, "memory://", "")
+            yield Backing(url, "memory://", "")
             return
-        async with _queue(queue_url) as name:
-            yield Backing(database_url, queue_url, name)
+        name = await stack.enter_async_context(_queue(queue_url))
+        yield Backing(url, queue_url, name)
 
 
 @contextlib.asynccontextmanager

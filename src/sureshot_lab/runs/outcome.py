@@ -26,6 +26,7 @@ from sureshot_lab.sink.ledger_file import read_ledger
 from sureshot_lab.sink.sink_result import latencies_of
 from sureshot_lab.targets import hold, load_targets
 
+ADDRESSES = frozenset({"database_url", "queue_url"})
 NEVER_S = 3600.0
 """What did not recover within a run is told as an hour."""
 
@@ -185,7 +186,8 @@ def _service(scenario: Scenario, options: Options, site: Site | None) -> dict[st
             "store": "SQLite" if plan.profile == "embedded" else "PostgreSQL",
             "queue": "RabbitMQ" if plan.profile == "cluster" else "memory",
             "durability": "committed and synced before 202",
-            "settings": plan.settings,
+            # An address of a database may hold a password.
+            "settings": {k: v for k, v in plan.settings.items() if k not in ADDRESSES},
         }
         if plan.profile != "embedded":
             told |= {"api": plan.api, "workers": plan.workers}

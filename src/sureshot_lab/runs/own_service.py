@@ -28,6 +28,7 @@ from sureshot_lab.scenario import Service
 READY_WITHIN_S = 60.0
 STOPS_WITHIN_S = 40.0
 LOOPBACK = "127.0.0.0/8,::1/128"
+DATABASE = "data/sureshot.db"
 PROFILES = ("embedded", "postgres", "cluster")
 PR_SET_PDEATHSIG = 1
 
@@ -60,7 +61,7 @@ class OwnService:
     @property
     def database_path(self) -> Path:
         """The SQLite file of the embedded profile."""
-        return self.folder / "data" / "sureshot.db"
+        return self.folder / (_told_database(self._plan).removeprefix("sqlite:///") or DATABASE)
 
     async def start(self) -> None:
         """Start it; returns once it is ready. Raises ``TargetUnreachable`` with its last words."""
@@ -210,7 +211,7 @@ async def own_service(
     if plan.profile not in PROFILES:
         raise LabError(f"service.profile {plan.profile}: must be one of {', '.join(PROFILES)}")
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
-    async with fresh_backing(plan.profile) as backing:
+    async with fresh_backing(plan.profile, _told_database(plan)) as backing:
         with small_disk(folder / "data", plan.disk_bytes):
             service = OwnService(plan, folder, backing, under)
             try:
@@ -218,6 +219,11 @@ async def own_service(
                 yield service
             finally:
                 await service.stop()
+
+
+def _told_database(plan: Service) -> str:
+    """Return the url of the database the plan names, such as one with a past; else nothing."""
+    return str(plan.settings.get("database_url", ""))
 
 
 def _plays(process: psutil.Process, role: str) -> bool:

@@ -19,7 +19,7 @@ from sureshot_lab.runs.options import Options
 from sureshot_lab.runs.own_service import OwnService, own_service
 from sureshot_lab.sampler.host import Host
 from sureshot_lab.sampler.postgres import Postgres
-from sureshot_lab.sampler.processes import Processes
+from sureshot_lab.sampler.processes import Pids, Processes
 from sureshot_lab.sampler.rabbitmq import RabbitMQ
 from sureshot_lab.sampler.sampler import Sampler
 from sureshot_lab.sampler.service_metrics import ServiceMetrics
@@ -204,12 +204,15 @@ def _sources(
     metrics: ServiceMetrics,
     database: Postgres | None,
 ) -> list[Source]:
-    groups: dict[str, Callable[[], list[int]] | list[int]] = {
+    groups: dict[str, Pids] = {
         "sink": [sink.pid],
         "generator": _generators,
     }
     if service is not None:
         groups["service"] = service.pids
+    if database is not None:
+        # The whole server's, if it is on this machine: what other databases cost counts too.
+        groups["postgres"] = "postgres"
     sources: list[Source] = [Processes(groups), Host(), metrics]
     if service is None:
         return sources

@@ -1,4 +1,4 @@
-"""The SQL of ``postgres.sql``, by the name over each statement."""
+"""Statements of a file of SQL, by the name over each; those of ``postgres.sql`` are here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import re
 from pathlib import Path
 
 _BLOCK = re.compile(r"^-- (\w+) --\n(.*?)(?=^-- \w+ --$|\Z)", re.MULTILINE | re.DOTALL)
-_TEXT = Path(__file__).with_name("postgres.sql").read_text(encoding="utf-8")
 
-QUERIES = {name: body.strip().rstrip(";") for name, body in _BLOCK.findall(_TEXT)}
-"""Each without its closing semicolon. A number in a name is the first version it is for."""
+
+def named_statements(path: Path) -> dict[str, str]:
+    """Return the statements of the file at *path*, each without its closing semicolon."""
+    blocks = _BLOCK.findall(path.read_text(encoding="utf-8"))
+    return {name: body.strip().rstrip(";") for name, body in blocks}
+
+
+QUERIES = named_statements(Path(__file__).with_name("postgres.sql"))
+"""A number in a name is the first version it is for."""

@@ -8,7 +8,6 @@ import secrets
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
-from statistics import fmean
 
 import msgspec
 
@@ -24,6 +23,7 @@ from sureshot_lab.runs.site import open_site
 from sureshot_lab.sampler.exposition import read_exposition
 from sureshot_lab.sampler.http_get import HttpGet
 from sureshot_lab.sampler.source import SourceUnreadable
+from sureshot_lab.scale.emptying import slots_used_share
 from sureshot_lab.scale.offered import SLOTS, own_scenario
 
 ATTEMPTS = "sureshot_attempts_total"
@@ -79,9 +79,7 @@ class ProcessScale:
 def slots_used(result: RunResult, slots: int) -> dict[str, float]:
     """Return ``slots_used_share``: the mean in flight under load by the *slots* there are."""
     seconds = seconds_under_load(result)
-    seen = [one.values.get("metrics.in_flight") for one in samples_of(result, seconds)]
-    known = [value for value in seen if value is not None]
-    return {"slots_used_share": fmean(known) / slots} if known else {}
+    return slots_used_share(samples_of(result, seconds), slots)
 
 
 async def takes(urls: list[str]) -> list[float]:

@@ -13,24 +13,28 @@ import msgspec
 from sureshot_lab.analysis.fairness import jain_index
 from sureshot_lab.analysis.scalability import (
     FEWEST,
+    HeldOut,
     Scaled,
     ScalePoint,
     Usl,
     fit_usl,
+    held_out,
     speed_ups,
 )
 from sureshot_lab.analysis.under_load import seconds_under_load
 from sureshot_lab.errors import LabError
-from sureshot_lab.report.files import write_whole
-from sureshot_lab.result import RunResult, Verdict
+from sureshot_lab.result import RunResult
+from sureshot_lab.scale.kept import keep
+from sureshot_lab.scale.limits import busy_machine, few_cores, idle_slots, not_valid
 from sureshot_lab.scale.processes import TAKES
 
 EDGE_S = 2.0
 """So long from the begin of the load is left out: the queue fills."""
 ALL_DONE = 0.97
-WELL_USED = 0.6
-"""Slots are seldom all taken: the record of one is awaited before the next is taken."""
-BUSY = 0.9
+FEW_SLOTS = (
+    "With RabbitMQ a worker of few slots holds one message at a time, of the webhooks that were "
+    "committed together"
+)
 
 
 class Driver(Protocol):
@@ -56,11 +60,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Series:
-    """All steps with their speed-up. ``usl`` is None with too few; ``why`` says so."""
+    """All steps with their speed-up.
+
+    ``usl`` is None with too few; ``held`` holds its prediction of the largest step from
+    the others against that, and is None with one more. ``remarks`` say why.
+    """
 
     steps: list[Step]
     scaled: list[Scaled]
     usl: Usl | None
+    held: HeldOut | None
     remarks: list[str]
 
 
@@ -71,12 +80,10 @@ async def run_series(driver: Driver, counts: Sequence[int], folder: Path) -> lis
         LabError: as the driver; the files of the steps before stay.
 
     """
-    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - before anything runs
     steps = []
     for replicas in counts:
         step = step_of(replicas, await driver.step(replicas))
-        content = msgspec.json.format(msgspec.json.encode(step.result), indent=1)
-        write_whole(folder / f"scale-{replicas}x.json", content)
+        keep(folder, f"scale-{replicas}x", step.result)
         steps.append(step)
     return steps
 
@@ -85,7 +92,7 @@ def step_of(replicas: int, result: RunResult) -> Step:
     """Return *result* as a step, its metrics with ``replicas`` and what follows."""
     per_s = _steady_per_s(result)
     metrics = {"replicas": float(replicas), "steady_delivered_per_s": per_s}
-    jain = _jain(result)
+    jain = jain_of(result)
     if jain is not None:
         metrics["takes_jain_index"] = jain
     merged = msgspec.structs.replace(result, metrics={**result.metrics, **metrics})
@@ -101,59 +108,48 @@ def analyse(steps: Sequence[Step], rate_per_s: float, cores: int | None) -> Seri
         LabError: nothing was delivered at the smallest count.
 
     """
+    return law_of(steps, _remarks(steps, rate_per_s, cores))
+
+
+def law_of(steps: Sequence[Step], remarks: Sequence[str]) -> Series:
+    """Return the series with what can be told of its law, and *remarks* after it.
+
+    Raises:
+        LabError: as ``analyse``.
+
+    """
     points = [ScalePoint(step.replicas, step.per_s) for step in steps]
     scaled = speed_ups(points)
-    usl, told = _usl(points)
-    return Series(list(steps), scaled, usl, [*told, *_remarks(steps, rate_per_s, cores)])
+    usl, held, told = _usl(points)
+    return Series(list(steps), scaled, usl, held, [*told, *remarks])
 
 
-def _usl(points: Sequence[ScalePoint]) -> tuple[Usl | None, list[str]]:
+def _usl(points: Sequence[ScalePoint]) -> tuple[Usl | None, HeldOut | None, list[str]]:
     if len(points) < FEWEST:
-        return None, [f"no scalability law is fitted: that needs {FEWEST} counts or more"]
+        return None, None, [f"no scalability law is fitted: that needs {FEWEST} counts or more"]
     try:
-        return fit_usl(points), []
+        usl = fit_usl(points)
+        if len(points) == FEWEST:
+            too_few = (
+                f"the law is not held against a count it has not seen: that needs {FEWEST + 1}"
+            )
+            return usl, None, [too_few]
+        return usl, held_out(points), []
     except LabError as error:
-        return None, [f"no scalability law is fitted: {error}"]
+        return None, None, [f"no scalability law is fitted: {error}"]
 
 
 def _remarks(steps: Sequence[Step], rate_per_s: float, cores: int | None) -> list[str]:
-    found = []
-    most = max(step.replicas for step in steps)
-    if cores is not None and cores < most:
-        found.append(
-            f"this machine has {cores} cores for {most} replicas: the speed-up is that of "
-            "workers that wait for receivers, not of CPU"
-        )
+    results = {f"{step.replicas}x": step.result for step in steps}
+    found = few_cores(max(step.replicas for step in steps), cores, "replicas")
     free = [f"{step.replicas}x" for step in steps if step.per_s >= ALL_DONE * rate_per_s]
     if free:
         found.append(
             f"at {', '.join(free)} everything offered ({rate_per_s:.0f}/s) was delivered: there "
             "the load is the limit, and the speed-up at least what is told"
         )
-    found += _waiting(steps) + _busy(steps)
-    bad = [step for step in steps if step.result.verdict is Verdict.INVALID]
-    found += [f"{one.replicas}x is INVALID: {'; '.join(one.result.reasons)}" for one in bad]
-    return found
-
-
-def _waiting(steps: Sequence[Step]) -> list[str]:
-    used = {one.replicas: one.result.metrics.get("slots_used_share", 1.0) for one in steps}
-    idle = [f"{n}x {100 * share:.0f} %" for n, share in used.items() if share < WELL_USED]
-    if not idle:
-        return []
-    return [
-        f"workers had webhooks in {', '.join(idle)} of their slots: what feeds them was the "
-        "limit, not they. With RabbitMQ a worker of few slots holds one message at a time, of "
-        "the webhooks that were committed together"
-    ]
-
-
-def _busy(steps: Sequence[Step]) -> list[str]:
-    shares = {one.replicas: one.result.metrics.get("host_cpu_share", 0.0) for one in steps}
-    busy = [f"{n}x" for n, share in shares.items() if share > BUSY]
-    if not busy:
-        return []
-    return [f"at {', '.join(busy)} this machine's CPU was used up: repeat it on a quiet one"]
+    found += idle_slots(results, FEW_SLOTS)
+    return [*found, *busy_machine(results), *not_valid(results)]
 
 
 def _steady_per_s(result: RunResult) -> float:
@@ -163,7 +159,8 @@ def _steady_per_s(result: RunResult) -> float:
     return fmean(seconds[:-1]) if len(seconds) > 1 else 0.0
 
 
-def _jain(result: RunResult) -> float | None:
+def jain_of(result: RunResult) -> float | None:
+    """Return how even the takes of the table ``takes`` are; None without it."""
     rows = next((table.rows for table in result.tables if table.name == TAKES), [])
     taken = [float(row[1]) for row in rows if row[1] is not None]
     return jain_index(taken) if taken else None
