@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -22,10 +21,10 @@ from benchmarks import latency, throughput
 from benchmarks.gates import RESULTS, Gates, conclude, open_console, require
 from benchmarks.processes import Deployment, cluster, replica
 from sureshot.cli.sink_server import SinkServer
+from sureshot_lab.scale.history import fill_postgres
 
 CONNECTIONS = (64, 128)
 HISTORY = 10_000_000
-HISTORY_BATCH = 500_000
 SCALING_IN_FLIGHT = 20
 SCALING_DELAY_S = 0.1
 SCALING_WEBHOOKS = 600
@@ -124,7 +123,7 @@ def _history(rows: int, seconds: int, console: Console, gates: Gates) -> dict[st
     def with_history(folder: Path, **settings: str) -> Iterator[Deployment]:
         with cluster(folder, **settings) as made:
             began_s = time.monotonic()
-            asyncio.run(_fill(made.database_url, rows))
+            asyncio.run(fill_postgres(made.database_url, rows))
             console.print(f"{rows:,} finished webhooks made in {time.monotonic() - began_s:.0f} s")
             yield made
 
@@ -139,34 +138,6 @@ def _history(rows: int, seconds: int, console: Console, gates: Gates) -> dict[st
     gates.append((f"with {rows:,} finished webhooks", told, ">= 85 % of empty",
                   after >= 0.85 * before))  # fmt: skip
     return {"empty": empty, "full": full, "rows": rows}
-
-
-async def _fill(url: str, rows: int) -> None:
-    """Make finished webhooks of the last days with their attempts."""
-    connection = await asyncpg.connect(url, command_timeout=600)
-    now_us = int(time.time() * 1e6)
-    day_us = 86_400_000_000
-    await connection.execute("SET statement_timeout = 0")
-    for first in range(0, rows, HISTORY_BATCH):
-        count = min(HISTORY_BATCH, rows - first)
-        await connection.execute(
-            f"""
-            WITH made AS (
-                INSERT INTO webhooks (key, tail, state, due_at, leases_taken, attempts, created_at,
-                                      delivered_at, lane, tenant, url, method, headers, payload)
-                SELECT ((({now_us} - {day_us} + n::bigint * {day_us} / {rows}) / 1000) << 12)
-                       + n % 4096, n, 2, 0, 1, 1, {now_us} - {day_us}, {now_us},
-                       'default|http://127.0.0.1', 'default', 'http://127.0.0.1/', 'POST', null,
-                       convert_to(repeat('x', 400), 'UTF8')
-                FROM generate_series({first + 1}, {first + count}) n
-                ON CONFLICT DO NOTHING
-                RETURNING key)
-            INSERT INTO attempts SELECT key, 1, 0, 0.001, 200, null, null, null,
-                   convert_to(repeat('h', 150), 'UTF8'), 'ok' FROM made
-            """
-        )
-    await connection.execute("ANALYZE webhooks, attempts")
-    await connection.close()
 
 
 def _scaling(gates: Gates) -> list[dict[str, float]]:

@@ -41,6 +41,7 @@ def measure(
         "submission_service": latency_of(offered.service_us),
         "refused": latency_of(offered.refused_us),
         "end_to_end": latency_of(received.latencies_us),
+        "until_success": latency_of(received.until_success_us),
     }
     known = {name: latency for name, latency in latencies.items() if latency is not None}
     metrics = _counts(offered, lasted_s) | _arrivals(offered, received, found, lasted_s)

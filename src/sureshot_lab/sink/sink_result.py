@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,9 @@ class SinkResult:
     ``ids``: webhooks in the order they came first; ``delivered_ids``: those that were
     answered with success. ``attempts[n]``: how many webhooks came n times.
     ``duplicates`` came again after a success, ``retries`` again without one.
-    ``latencies_us``: end to end, of first receipts; ``untimed`` first receipts had no
-    usable time in their payload. ``unverified``: requests no secret was known for.
+    ``latencies_us``: end to end, of first receipts; ``until_success_us``: of first
+    successes, so with retries and the receiver's own time. ``untimed`` first receipts
+    had no usable time in their payload. ``unverified``: requests no secret was known for.
     ``unrouted``: requests for no endpoint, not in ``received``. ``in_flight_max``,
     ``cpu_s`` and ``unrouted`` are 0 when the process died.
 
@@ -45,6 +46,7 @@ class SinkResult:
     unrouted: int
     attempts: dict[int, int]
     latencies_us: HdrHistogram
+    until_success_us: HdrHistogram
     seconds: list[Second]
     in_flight_max: int
     cpu_s: float
@@ -73,6 +75,8 @@ def read_sink_result(
     for chunk in saved.chunks:
         tally.add(chunk)
     ids, delivered, attempts = _webhooks(saved.chunks)
+    until_success_us = new_histogram()
+    fold(until_success_us, np.fromiter(_until_success_us(saved.chunks), dtype=np.int64))
     reason = problem or (stats.problem if stats else "") or saved.problem
     if not reason and stats is not None and stats.received != tally.received:
         reason = f"the ledger holds {tally.received} requests, the sink counted {stats.received}"
@@ -89,6 +93,7 @@ def read_sink_result(
         unrouted=stats.unrouted if stats else 0,
         attempts=attempts,
         latencies_us=tally.latencies_us,
+        until_success_us=until_success_us,
         seconds=tally.seconds(),
         in_flight_max=stats.in_flight_max if stats else 0,
         cpu_s=stats.cpu_s if stats else 0.0,
@@ -131,3 +136,19 @@ def _webhooks(chunks: list[Chunk]) -> tuple[list[str], frozenset[str], dict[int,
     attempts = Counter(1 + count for count in again.values())
     once = len(ids) - len(again)
     return ids, frozenset(delivered), {1: once, **attempts} if once else dict(attempts)
+
+
+def _until_success_us(chunks: list[Chunk]) -> Iterator[int]:
+    """Yield how long each webhook took from its payload's time to its first success."""
+    waiting: dict[bytes, int] = {}
+    for chunk in chunks:
+        rows = zip(chunk.ids, chunk.at_us, chunk.sent_us, chunk.marks, strict=True)
+        for name, at_us, sent_us, mark in rows:
+            if not mark & DELIVERED:
+                if mark & KIND == FIRST:
+                    waiting[name] = sent_us
+                continue
+            # The row of an answer does not say again when its webhook was sent.
+            took_us = at_us - waiting.pop(name, sent_us)
+            if 0 <= took_us <= HIGHEST_US:
+                yield took_us
