@@ -111,7 +111,7 @@ class Lane:
 
     @property
     def idle(self) -> bool:
-        """Whether forgetting this lane would lose nothing."""
+        """Whether forgetting this lane would lose nothing that is not soon learned again."""
         return not (
             self.in_flight
             or self.waiting
