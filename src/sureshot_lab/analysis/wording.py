@@ -52,7 +52,7 @@ def percent(share: float) -> str:
 
 def change(share: float) -> str:
     """Return a change as ``+4.2 %``."""
-    return f"{share * 100:+.1f} %"
+    return f"{share * 100:+z.1f} %"
 
 
 def size(value_bytes: float) -> str:

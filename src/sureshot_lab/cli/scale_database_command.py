@@ -59,11 +59,8 @@ def scale_database(
     from sureshot_lab.runs.options import Options  # noqa: PLC0415 - slow to load
     from sureshot_lab.scale.database import DatabaseScale  # noqa: PLC0415
     from sureshot_lab.scale.database_page import write_page  # noqa: PLC0415
-    from sureshot_lab.scale.database_series import (  # noqa: PLC0415
-        MOST_ROWS,
-        analyse,
-        counts_of,
-    )
+    from sureshot_lab.scale.database_series import MOST_ROWS, analyse  # noqa: PLC0415
+    from sureshot_lab.scale.offered import counts_of  # noqa: PLC0415
 
     counts = counts_of("--rows", rows, 1, MOST_ROWS)
     pools = _pools(pool, profile)
@@ -82,7 +79,7 @@ def exit_code(results: list[RunResult]) -> int:
 
 
 def _pools(text: str | None, profile: str) -> list[int]:
-    from sureshot_lab.scale.database_series import counts_of  # noqa: PLC0415 - slow to load
+    from sureshot_lab.scale.offered import counts_of  # noqa: PLC0415 - slow to load
 
     if profile == "embedded":
         if text not in {None, "none"}:

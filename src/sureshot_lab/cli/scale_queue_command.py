@@ -49,8 +49,8 @@ def scale_queue(
     INVALID, with 1 when something was lost or still waits at the end.
     """
     from sureshot_lab.runs.options import Options  # noqa: PLC0415 - slow to load
-    from sureshot_lab.scale.database_series import counts_of  # noqa: PLC0415
     from sureshot_lab.scale.drain import SLOTS, QueueDrain  # noqa: PLC0415
+    from sureshot_lab.scale.offered import counts_of  # noqa: PLC0415
     from sureshot_lab.scale.queue_page import write_page  # noqa: PLC0415
     from sureshot_lab.scale.queue_series import analyse, run_series  # noqa: PLC0415
 

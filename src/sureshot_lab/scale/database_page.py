@@ -60,11 +60,11 @@ def rows_of(runs: Mapping[int, Sequence[RunResult]]) -> list[list[str]]:
 def slope_cells(slope: Slope) -> list[str]:
     """Return one row of the table of slopes, ``SLOPES``."""
     found = slope.shown
-    ends = f"{found.low:+.1%} to {found.high:+.1%}" if found.bounded else "too few runs"
+    ends = f"{found.low:+z.1%} to {found.high:+z.1%}" if found.bounded else "too few runs"
     return [
         CHARTS[slope.metric],
         figure(slope.at_first, unit_of(slope.metric)),
-        f"{found.value:+.1%}",
+        f"{found.value:+z.1%}",
         ends,
         str(slope.slowed),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,13 +14,12 @@ from typing import Protocol
 from sureshot_lab.analysis.estimate import Estimate
 from sureshot_lab.analysis.trend import theil_sen
 from sureshot_lab.analysis.wording import change, percent, told, unit_of
-from sureshot_lab.errors import LabError
 from sureshot_lab.result import RunResult, Verdict
 from sureshot_lab.scale.kept import keep
 from sureshot_lab.scale.limits import busy_machine, not_valid
 
-FEWEST = 4
-"""Runs that a slope needs for an interval: of three, every one in six rises by chance."""
+FEWEST = 3
+"""Runs that a slope needs at all."""
 NOTABLE = 0.05
 """A tenfold past that costs less than this share more is none worth speaking of."""
 ENOUGH = 1.1
@@ -88,23 +88,6 @@ class Driver(Protocol):
         ...
 
 
-def counts_of(option: str, text: str, low: int, high: int) -> list[int]:
-    """Return ``10000,100000`` as numbers, in rising order.
-
-    Raises:
-        LabError: something that is no count between *low* and *high*, or one twice.
-
-    """
-    wrong = f"{option} {text}: must be different counts from {low:,} to {high:,}, with commas"
-    try:
-        counts = sorted(int(part) for part in text.split(","))
-    except ValueError:
-        raise LabError(wrong) from None
-    if counts[0] < low or counts[-1] > high or len(set(counts)) != len(counts):
-        raise LabError(wrong)
-    return counts
-
-
 async def run_series(
     driver: Driver, rows: Sequence[int], pools: Sequence[int], repeats: int, folder: Path,
     say: Callable[[str], None] = lambda _text: None,
@@ -154,7 +137,7 @@ def slope_of(by_rows: dict[int, list[RunResult]], metric: str) -> Slope | None:
         if metric in one.metrics
     ]
     shortest = min((at for at, _value in points), default=0.0)
-    if len(points) < 3 or len({at for at, _value in points}) < 2:
+    if len(points) < FEWEST or len({at for at, _value in points}) < 2:
         return None
     at_first = median(value for at, value in points if at == shortest)
     if not at_first:
@@ -163,9 +146,19 @@ def slope_of(by_rows: dict[int, list[RunResult]], metric: str) -> Slope | None:
     found = theil_sen(
         [at for at, _value in points], [sign * value / at_first for _at, value in points]
     )
-    if len(points) < FEWEST:
+    if 2 / _orders([at for at, _value in points]) > 1 - found.confidence:
         found = Estimate(found.value, -math.inf, math.inf, found.confidence)
     return Slope(metric, at_first, found, _answer(found))
+
+
+def _orders(x: Sequence[float]) -> int:
+    """Return how many orders of *y* can be told apart at *x*; ties can not.
+
+    By chance alone one in so many rises from end to end, and one falls: where these two
+    are no rarer than the confidence asks for, no slope proves anything.
+    """
+    ties = Counter(x).values()
+    return math.factorial(len(x)) // math.prod(math.factorial(count) for count in ties)
 
 
 def medians(results: Sequence[RunResult], metric: str) -> float | None:
@@ -210,12 +203,12 @@ def _named(
     by_rows: dict[int, list[RunResult]], by_pool: dict[int, list[RunResult]]
 ) -> dict[str, RunResult]:
     of_rows = {
-        f"{rows:,} rows, turn {turn}": one
+        f"{rows:,} rows (turn {turn})": one
         for rows, results in by_rows.items()
         for turn, one in enumerate(results, 1)
     }
     of_pools = {
-        f"pool of {pool}, turn {turn}": one
+        f"pool of {pool} (turn {turn})": one
         for pool, results in by_pool.items()
         for turn, one in enumerate(results, 1)
     }
@@ -229,10 +222,10 @@ def _pool_remark(by_pool: dict[int, list[RunResult]]) -> list[str]:
         return []
     best = min(known.values())
     smallest = min(pool for pool, value in known.items() if value <= ENOUGH * best)
+    reach = f"within {percent(ENOUGH - 1)} of the best, {told(best, 's')}"
     return [
         f"at this load a pool of {smallest} is enough: its submission p99 of "
-        f"{told(known[smallest], 's')} is within {percent(ENOUGH - 1)} of the best, "
-        f"{told(best, 's')}"
+        f"{told(known[smallest], 's')} is {'the best' if known[smallest] == best else reach}"
     ]
 
 

@@ -14,22 +14,29 @@ SLOTS = 5
 MORE = 1.2
 """So many times what the most replicas can do is offered, or the load would set the rate."""
 WARM_UP_S = 2.0
+MOST_REPLICAS = 1000
 
 
-def replica_counts(text: str) -> list[int]:
-    """Return ``1,3,5`` as numbers, in rising order.
+def counts_of(option: str, text: str, low: int, high: int) -> list[int]:
+    """Return ``10000,100000`` as numbers, in rising order.
 
     Raises:
-        LabError: something that is no count above 0, or one twice.
+        LabError: something that is no count between *low* and *high*, or one twice.
 
     """
+    wrong = f"{option} {text}: must be different counts from {low:,} to {high:,}, with commas"
     try:
         counts = sorted(int(part) for part in text.split(","))
     except ValueError:
-        raise LabError(f"--replicas {text}: must be like 1,3,5") from None
-    if counts[0] < 1 or len(set(counts)) != len(counts):
-        raise LabError(f"--replicas {text}: must be different counts of 1 or more")
+        raise LabError(wrong) from None
+    if counts[0] < low or counts[-1] > high or len(set(counts)) != len(counts):
+        raise LabError(wrong)
     return counts
+
+
+def replica_counts(text: str) -> list[int]:
+    """Return ``1,3,5`` as numbers, in rising order. Raises ``LabError`` as ``counts_of``."""
+    return counts_of("--replicas", text, 1, MOST_REPLICAS)
 
 
 def offered_rate_per_s(counts: Sequence[int], slots: int = SLOTS) -> float:

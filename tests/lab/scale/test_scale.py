@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
 from sureshot_lab.errors import LabError
-from sureshot_lab.result import Conditions, Interval, RunResult, Verdict, read_result
+from sureshot_lab.result import RunResult, read_result
 from sureshot_lab.runs.options import Options
 from sureshot_lab.runs.own_service import own_service
 from sureshot_lab.sampler.source import SourceUnreadable
 from sureshot_lab.scale.kubernetes import KubernetesScale
 from sureshot_lab.scale.offered import offered_rate_per_s, own_scenario, replica_counts
-from sureshot_lab.scale.processes import ProcessScale, takes_table
+from sureshot_lab.scale.page import write_page
+from sureshot_lab.scale.processes import ProcessScale
 from sureshot_lab.scale.series import Step, analyse, run_series, step_of
 from sureshot_lab.scenario import Service
 from tests.cli.command import HereRuns
+from tests.lab.scale.results import result_with
 from tests.support.servers import fresh_database
 
 STAND_IN = """\
@@ -31,22 +32,7 @@ echo "$@" >> {log}
 
 
 def _result(per_s: int, taken: list[float] | None = None) -> RunResult:
-    at = datetime(2026, 1, 2, tzinfo=UTC)
-    conditions = Conditions(
-        started_at=at, finished_at=at, scenario="smoke", size="full", engine="native",
-        environment="local", target="own service", seed=1, revision="", lab_version="0",
-        machine={},
-    )  # fmt: skip
-    seconds = [
-        Interval(at_s=float(n), intended=300, sent=300, succeeded=300, failed=0,
-                 delivered=per_s if n >= 2 else 0)
-        for n in range(10)
-    ]  # fmt: skip
-    return RunResult(
-        id="a", scenario="smoke", title="", verdict=Verdict.PASS, reasons=[], gates=[],
-        conditions=conditions, metrics={}, intervals=seconds,
-        tables=[] if taken is None else [takes_table(taken)],
-    )  # fmt: skip
+    return result_with({}, delivered=[0, 0, *[per_s] * 8], intended=300, taken=taken)
 
 
 def _steps(**per_s: int) -> list[Step]:
@@ -80,6 +66,19 @@ def test_four_counts_are_enough_for_the_scalability_law() -> None:
     assert series.usl is not None
     assert series.usl.contention.value == pytest.approx(0.1, abs=0.02)
     assert not any("cores" in remark for remark in series.remarks)
+
+
+def test_a_fifth_count_is_predicted_from_the_others_and_shown_beside_them(tmp_path: Path) -> None:
+    four = analyse(_steps(n1=100, n2=182, n4=308, n8=470), 1000.0, None)
+    assert four.held is None
+    assert any("that needs 5" in remark for remark in four.remarks)
+    five = analyse(_steps(n1=100, n2=182, n4=308, n6=400, n8=300), 1000.0, None)
+    assert five.held is not None
+    assert five.held.error > 0.4
+    page = write_page(tmp_path, five).read_text()
+    assert "measured were 300/s: an error of +" in page
+    for line in ("ideal", "fitted law", "measured", "predicted from the others"):
+        assert page.count(f'data-name="{line}"') == 3, line
 
 
 def test_workers_that_were_not_fed_and_a_busy_machine_are_told() -> None:
