@@ -1,1 +1,1 @@
-"""The same load on one, three, five replicas: what the further ones are worth."""
+"""The same load on ever more of something: replicas, history, workers on a backlog."""

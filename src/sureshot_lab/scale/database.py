@@ -17,6 +17,7 @@ from sureshot_lab.runs.own_service import own_service
 from sureshot_lab.runs.progress import Progress, silent
 from sureshot_lab.runs.run import run_scenario
 from sureshot_lab.scale.history import fill_postgres, fill_sqlite
+from sureshot_lab.scale.offered import NONE_WAITS
 from sureshot_lab.scenario import Scenario, Service, load_scenario
 
 PROFILES = ("postgres", "embedded")
@@ -95,7 +96,7 @@ class DatabaseScale:
             # A past is not forgotten while it is measured.
             "service.settings.retention_days": 0,
             "gates.targets": ["lost"],
-            "gates.own": [],
+            "gates.own": [NONE_WAITS],
             "drain_s": DRAIN_S,
             **of_pool,
         })  # fmt: skip

@@ -27,7 +27,7 @@ from sureshot_lab.runs.whereabouts import whereabouts
 from sureshot_lab.sampler.exposition import Series
 from sureshot_lab.sampler.summary import summarise
 from sureshot_lab.scale.emptying import arrivals_s, drained, slots_used_share
-from sureshot_lab.scale.offered import RECEIVER_S
+from sureshot_lab.scale.offered import NONE_WAITS, RECEIVER_S
 from sureshot_lab.scale.processes import takes, takes_table
 from sureshot_lab.scenario import Scenario, load_scenario
 from sureshot_lab.sink.ledger_file import read_ledger
@@ -99,9 +99,7 @@ class QueueDrain:
             "service.settings.max_in_flight": SLOTS,
             "sink.behaviour": [{"share": 1.0, "delay_s": RECEIVER_S}],
             "gates.targets": ["lost"],
-            "gates.own": [
-                {"metric": "pending", "comparison": "==", "limit": 0, "title": "Still waiting"}
-            ],
+            "gates.own": [NONE_WAITS],
             "drain_s": LEAST_S + PATIENCE * expected_s,
         })  # fmt: skip
 

@@ -14,6 +14,8 @@ SLOTS = 5
 MORE = 1.2
 """So many times what the most replicas can do is offered, or the load would set the rate."""
 WARM_UP_S = 2.0
+NONE_WAITS = {"metric": "pending", "comparison": "==", "limit": 0, "title": "Still waiting"}
+"""A gate of what must have arrived in the end."""
 MOST_REPLICAS = 1000
 
 
