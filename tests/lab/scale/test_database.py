@@ -166,6 +166,7 @@ async def test_a_past_is_finished_webhooks_with_attempts_and_nothing_is_sent(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_a_series_on_real_postgresql_is_kept_and_leaves_no_database(tmp_path: Path) -> None:
     async with fresh_database():
         pass

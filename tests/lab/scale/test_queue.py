@@ -88,6 +88,7 @@ async def test_a_queue_nobody_knows_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.alone
 async def test_two_workers_empty_a_backlog_faster_than_one_and_lose_nothing(tmp_path: Path) -> None:
     async with fresh_database(), fresh_queue():
