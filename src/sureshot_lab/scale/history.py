@@ -28,7 +28,7 @@ async def fill_postgres(url: str, rows: int) -> None:
     """Add *rows* finished webhooks of the last day, each with an attempt, and tidy up.
 
     The schema must be there, with the partitions of yesterday and today: a service that
-    was started once has made both. Takes about 20 s for a million.
+    was started once has made both. 300,000 took 8 s on two quiet cores.
 
     Raises:
         LabError: the tables are not those this knows, or the server refuses.
