@@ -169,9 +169,10 @@ class Service:
         queue = self.queue
         slots = self.slots = Slots(self._shares.in_flight, settings.in_flight_bytes)
         backlog = self.backlog = Backlog(store, clock, settings.backlog_limit)
+        scheduler = Scheduler(store, queue, clock, self.owner, settings.lease_s)
         lanes = self.lanes = Lanes(
             store, clock, slots.limit, settings.breaker_threshold, settings.breaker_open_s,
-            adaptive=settings.adaptive_in_flight,
+            adaptive=settings.adaptive_in_flight, opened=scheduler.wake,
         )  # fmt: skip
         policy = RetryPolicy(settings.retry_schedule_s)
         defaults = Defaults(settings.timeout_s, policy, settings.max_in_flight_per_endpoint)
@@ -181,7 +182,6 @@ class Service:
             connect_timeout_s=settings.connect_timeout_s, max_idle_connections=self._shares.idle
         )
         sender = HttpSender(self.policy, clock, dialling, _egress(settings))
-        scheduler = Scheduler(store, queue, clock, self.owner, settings.lease_s)
         recorder = Recorder(store, queue, slots, backlog, metrics, scheduler.wake)
         rng = random.Random()  # noqa: S311 - jitter is no secret
         heartbeat = self.heartbeat = Heartbeat(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sureshot.delivery.batcher import Batcher
@@ -32,9 +33,11 @@ class Lanes:
         open_s: float,
         *,
         adaptive: bool = True,
+        opened: Callable[[], None] = lambda: None,
     ) -> None:
         """*threshold* failures in a row open a breaker for *open_s* seconds.
 
+        *opened* is told when the store has lanes open again: what waits there is due.
         *adaptive*: each lane learns how many at once its receiver bears.
         """
         self._store = store
@@ -44,6 +47,7 @@ class Lanes:
         self._threshold = threshold
         self._open_s = open_s
         self._adaptive = adaptive
+        self._opened = opened
         self._lanes: dict[str, Lane] = {}
         self._disabled: set[str] = set()
         self._full_until_s: dict[str, float] = {}
@@ -243,6 +247,8 @@ class Lanes:
         # All at once: thousands of receivers may fall ill together.
         latest = dict(batch)
         await persist(lambda: self._store.change_lanes(latest), "lane")
+        if not all(latest.values()):
+            self._opened()
 
     # -- telling ------------------------------------------------------------
 
