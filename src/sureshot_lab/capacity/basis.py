@@ -32,7 +32,13 @@ class Factor:
 
 @dataclass(frozen=True)
 class Basis:
-    """Every factor by name, and the CPU of a rate by a line: ``idle_cores + rate * cpu_us``."""
+    """Every factor by name, and the CPU of a rate.
+
+    The busier a process, the more webhooks each wake-up and each commit serves, so a
+    webhook's CPU falls with the rate: ``rate / cores``, the webhooks of a core's second,
+    rises in a line, ``per_core_s + gain * rate``. Above the highest rate measured no
+    further gain is assumed.
+    """
 
     profile: str
     factors: dict[str, Factor]
@@ -45,8 +51,19 @@ class Basis:
         return factor.value if factor else 0.0
 
     def cores(self, rate_per_s: float) -> float:
-        """Return the cores the service takes at *rate_per_s*."""
-        return self.value("idle_cores") + rate_per_s * self.value("cpu_us") / 1e6
+        """Return the cores one replica of each role takes together at *rate_per_s*."""
+        return rate_per_s / self._a_core_s(rate_per_s)
+
+    def rate_per_s(self, cores: float) -> float:
+        """Return the rate at which ``cores`` are taken."""
+        most = self.rates_per_s[1]
+        if cores >= self.cores(most):
+            return cores * self._a_core_s(most)
+        return cores * self.value("per_core_s") / (1 - cores * self.value("gain"))
+
+    def _a_core_s(self, rate_per_s: float) -> float:
+        counted = min(rate_per_s, self.rates_per_s[1])
+        return self.value("per_core_s") + self.value("gain") * counted
 
     def in_flight(self, rate_per_s: float, receiver_s: float) -> float:
         """Return how many are in flight when receivers take *receiver_s*: L = lambda W."""
@@ -56,8 +73,8 @@ class Basis:
 def fit_basis(seen: Sequence[Observation]) -> Basis:
     """Return the factors *seen* runs say, of one profile.
 
-    With two rates or more CPU is fitted by a line, least squares of cores over rate, its
-    ends not below 0; with one it is in proportion. The rest is the median of the runs.
+    With two rates or more the webhooks of a core's second are fitted by a line over the
+    rate; with one, CPU is in proportion. The rest is the median of the runs.
 
     Raises:
         LabError: no runs, or of several profiles.
@@ -68,10 +85,10 @@ def fit_basis(seen: Sequence[Observation]) -> Basis:
         told = ", ".join(sorted(profiles)) or "none at all"
         raise LabError(f"the runs must be of one profile, they are of {told}")
     runs = ", ".join(one.run for one in seen)
-    idle_cores, cpu_us = _line([(one.rate_per_s, one.cores) for one in seen])
+    per_core_s, gain = _line([(one.rate_per_s, one.rate_per_s / one.cores) for one in seen])
     factors = [
-        Factor("cpu_us", cpu_us, "us a webhook", f"measured: {runs}"),
-        Factor("idle_cores", idle_cores, "cores", f"measured: {runs}"),
+        Factor("per_core_s", per_core_s, "webhooks a core's second, at rest", f"measured: {runs}"),
+        Factor("gain", gain, "of them more for each a second", f"measured: {runs}"),
         *_medians(seen),
         _api_share(seen),
         Factor("message_bytes", MESSAGE_OVERHEAD_BYTES, "bytes a message", "assumed: beside the "
@@ -84,17 +101,16 @@ def fit_basis(seen: Sequence[Observation]) -> Basis:
 
 
 def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return idle cores and microseconds a webhook of the line through (rate, cores)."""
-    rates, cores = [rate for rate, _ in points], [used for _, used in points]
-    mean_rate, mean_cores = fmean(rates), fmean(cores)
-    in_proportion = 1e6 * mean_cores / mean_rate
+    """Return where the line through (rate, webhooks of a core's second) begins, and its slope."""
+    rates, counts = [rate for rate, _ in points], [count for _, count in points]
+    mean_rate, mean_count = fmean(rates), fmean(counts)
     if max(rates) - min(rates) <= SAME_RATE * max(rates):
-        return 0.0, in_proportion
+        return mean_count, 0.0
     spread = sum((rate - mean_rate) ** 2 for rate in rates)
-    slope = sum((rate - mean_rate) * (used - mean_cores) for rate, used in points) / spread
-    idle = mean_cores - slope * mean_rate
-    # Noise can tilt a line below the axis; nothing runs on less than nothing.
-    return (0.0, in_proportion) if slope <= 0 or idle < 0 else (idle, 1e6 * slope)
+    slope = sum((rate - mean_rate) * (count - mean_count) for rate, count in points) / spread
+    begin = mean_count - slope * mean_rate
+    # Noise can tilt a line: no webhook is dearer for being one of many, and none is free.
+    return (mean_count, 0.0) if slope < 0 or begin <= 0 else (begin, slope)
 
 
 def _overhead_s(one: Observation) -> float | None:

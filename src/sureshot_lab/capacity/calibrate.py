@@ -1,4 +1,4 @@
-"""A short measurement for a plan: two rates, and the CPU of each role apart."""
+"""A short measurement for a plan: rates up to the one wanted, and the CPU of each role apart."""
 
 from __future__ import annotations
 
@@ -17,28 +17,38 @@ from sureshot_lab.runs.progress import Progress, silent
 from sureshot_lab.runs.run import run_scenario, write
 from sureshot_lab.scenario import Scenario, load_scenario
 
-RATES_PER_S = (100.0, 300.0)
+SHARES = (0.2, 0.5, 1.0)
+MOST_PER_S = 1000.0
+"""A laptop may hold that much; past it the last cost of a webhook is taken."""
 SECONDS = 10.0
 
 
+def rates_towards(rate_per_s: float) -> tuple[float, ...]:
+    """Return the rates at which to measure for a demand of *rate_per_s*."""
+    return tuple(share * min(rate_per_s, MOST_PER_S) for share in SHARES)
+
+
 async def calibrate(
-    profile: str, receiver_s: float, options: Options,
-    rates_per_s: tuple[float, ...] = RATES_PER_S, seconds: float = SECONDS,
+    profile: str, receiver_s: float, rates_per_s: tuple[float, ...], options: Options,
+    seconds: float = SECONDS,
     tell: Callable[[Progress], None] = silent, stop: asyncio.Event | None = None,
 ) -> list[tuple[RunResult, Path]]:  # fmt: skip
     """Run the profile at each rate with receivers that take *receiver_s*; return the runs.
 
+    A rate that is more than this machine can do is left out, if another one is left.
+
     Raises:
-        LabError: a run is INVALID, or cannot begin.
+        LabError: every run is INVALID, or one cannot begin.
 
     """
     done = []
     for rate in rates_per_s:
         scenario = _scenario(profile, rate, seconds, receiver_s)
         done.append(await run_by_role(scenario, options, tell, stop))
-        if done[-1][0].verdict is Verdict.INVALID:
-            raise LabError(f"the calibration says nothing: {'; '.join(done[-1][0].reasons)}")
-    return done
+    valid = [one for one in done if one[0].verdict is not Verdict.INVALID]
+    if not valid:
+        raise LabError(f"the calibration says nothing: {'; '.join(done[0][0].reasons)}")
+    return valid
 
 
 async def run_by_role(

@@ -68,11 +68,11 @@ def plan_capacity(demand: Demand, basis: Basis) -> Plan:
     """Return what *demand* needs by *basis*; every line tells its reckoning."""
     cores = basis.cores(demand.rate_per_s)
     in_flight = basis.in_flight(demand.rate_per_s, demand.receiver_s)
-    replicas = _replicas(demand, basis, cores, in_flight)
+    replicas = _replicas(demand, basis, in_flight)
     needs = [
-        Need("CPU", cores, "cores", f"{basis.value('idle_cores'):.3g} + {demand.rate_per_s:.0f}/s "
-             f"x {basis.value('cpu_us'):.0f} us"),
-        *_replica_needs(replicas, basis, cores),
+        Need("CPU", cores, "cores", f"{demand.rate_per_s:.0f}/s x "
+             f"{1e6 * cores / demand.rate_per_s:.0f} us, with one replica of each role"),
+        *_replica_needs(demand, replicas, basis),
         Need("in flight", in_flight, "requests", f"Little's law: {demand.rate_per_s:.0f}/s x "
              f"({1000 * demand.receiver_s:.0f} + {1000 * basis.value('overhead_s'):.1f}) ms"),
         Need("memory", replicas.all * basis.value("rss_bytes") / GIB, "GiB",
@@ -90,30 +90,35 @@ def cpu_target() -> float:
     return next(one.target for one in load_targets().resource if one.name == "cpu")
 
 
-def _replicas(demand: Demand, basis: Basis, cores: float, in_flight: float) -> _Replicas:
-    target = cpu_target()
-    held = math.ceil(in_flight / (target * demand.max_in_flight))
+def _replicas(demand: Demand, basis: Basis, in_flight: float) -> _Replicas:
+    held = math.ceil(in_flight / (cpu_target() * demand.max_in_flight))
     if basis.profile == "embedded":
         return _Replicas(0, 1, True)
     if basis.profile == "postgres":
-        return _Replicas(0, max(1, math.ceil(cores / target), held) + SPARE, True)
+        return _Replicas(0, max(_enough(demand, basis, 1.0), held) + SPARE, True)
     share = basis.value("api_share")
-    api = max(1, math.ceil(share * cores / target)) + SPARE
-    workers = max(1, math.ceil((1 - share) * cores / target), held) + SPARE
-    return _Replicas(api, workers, False)
+    workers = max(_enough(demand, basis, 1 - share), held) + SPARE
+    return _Replicas(_enough(demand, basis, share) + SPARE, workers, False)
 
 
-def _replica_needs(replicas: _Replicas, basis: Basis, cores: float) -> list[Need]:
-    how = f"cores by {100 * cpu_target():.0f} % of a core, rounded up, + {SPARE}"
+def _enough(demand: Demand, basis: Basis, share: float) -> int:
+    """Return how many replicas of a role with *share* of the CPU keep it at its target each."""
+    return max(1, math.ceil(demand.rate_per_s / basis.rate_per_s(cpu_target() / share)))
+
+
+def _replica_needs(demand: Demand, replicas: _Replicas, basis: Basis) -> list[Need]:
+    how = f"each within {100 * cpu_target():.0f} % of a core, + {SPARE}"
     if basis.profile == "embedded":
         return [Need("processes", replicas.workers, "", "one SQLite file: 1 is all there can be")]
     if replicas.together:
         return [Need("replicas", replicas.workers, "", how)]
     share = basis.value("api_share")
+    of_role = (("API", replicas.api, share), ("worker", replicas.workers, 1 - share))
     return [
-        Need("API replicas", replicas.api, "", f"{share * cores:.2f} {how}"),
-        Need("worker replicas", replicas.workers, "", f"{(1 - share) * cores:.2f} {how}"),
-    ]
+        Need(f"{role} replicas", count, "",
+             f"{part * basis.cores(demand.rate_per_s / (count - SPARE)):.2f} cores each, {how}")
+        for role, count, part in of_role
+    ]  # fmt: skip
 
 
 def _storage(demand: Demand, basis: Basis, replicas: _Replicas) -> list[Need]:
@@ -164,8 +169,7 @@ def _headroom(demand: Demand, basis: Basis, replicas: _Replicas) -> list[Need]:
     else:
         share = basis.value("api_share")
         parts = [(share, replicas.api - SPARE), (1 - share, replicas.workers - SPARE)]
-    us, idle = basis.value("cpu_us") / 1e6, basis.value("idle_cores")
-    rates = [(count * cpu_target() / part - idle) / us for part, count in parts if part]
+    rates = [count * basis.rate_per_s(cpu_target() / part) for part, count in parts if part]
     room = min(rates) / demand.rate_per_s - 1
     return [Need("headroom", 100 * room, "%", "rate at the CPU target with one replica gone")]
 

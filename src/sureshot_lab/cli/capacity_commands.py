@@ -16,7 +16,7 @@ from sureshot_lab.errors import LabError
 if TYPE_CHECKING:
     from sureshot_lab.capacity.basis import Basis
     from sureshot_lab.capacity.observation import Observation
-    from sureshot_lab.capacity.plan import Plan
+    from sureshot_lab.capacity.plan import Demand, Plan
     from sureshot_lab.capacity.prediction import Prediction
 
 
@@ -41,7 +41,7 @@ def capacity(
         list[Path] | None, typer.Option("--from", metavar="RUN", help="A run; repeatable.")
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Measure now: two rates, half a minute.")
+        bool, typer.Option("--measure", help="Measure now: three rates, a minute.")
     ] = False,
     check: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Predict this run from the others instead.")
@@ -72,7 +72,7 @@ def capacity(
         max_in_flight=max_in_flight, price_core_hour=price_core_hour,
         price_gb_month=price_gb_month,
     )  # fmt: skip
-    seen = _seen(from_ or [], profile, demand.receiver_s if measure else None, runs)
+    seen = _seen(from_ or [], profile, demand if measure else None, runs)
     if check is not None:
         _show_check(_checked(seen, check), check, as_json=as_json)
         return
@@ -85,18 +85,20 @@ def capacity(
 
 
 def _seen(
-    paths: Sequence[Path], profile: str, receiver_s: float | None, runs: Path
+    paths: Sequence[Path], profile: str, demand: Demand | None, runs: Path
 ) -> list[Observation]:
-    """Return what the runs of *paths* say, and of a calibration with *receiver_s* if given."""
-    from sureshot_lab.capacity.calibrate import calibrate  # noqa: PLC0415 - slow to load
+    """Return what the runs of *paths* say, and of a calibration towards *demand* if given."""
+    from sureshot_lab.capacity.calibrate import calibrate, rates_towards  # noqa: PLC0415 - slow
     from sureshot_lab.capacity.observation import observe  # noqa: PLC0415
     from sureshot_lab.result import read_result  # noqa: PLC0415
     from sureshot_lab.runs.options import Options  # noqa: PLC0415
 
     results = [read_result(path) for path in paths]
-    if receiver_s is not None:
-        note(f"measuring the profile {profile} at two rates")
-        done = asyncio.run(calibrate(profile, receiver_s, Options(runs=runs, engine="native")))
+    if demand is not None:
+        rates = rates_towards(demand.rate_per_s)
+        note(f"measuring the profile {profile} at {', '.join(f'{r:.0f}/s' for r in rates)}")
+        options = Options(runs=runs, engine="native")
+        done = asyncio.run(calibrate(profile, demand.receiver_s, rates, options))
         results += [result for result, _folder in done]
     if not results:
         raise LabError("a plan needs a basis: give runs with --from, or --measure")
@@ -140,7 +142,7 @@ def _show(plan: Plan, basis: Basis, *, as_json: bool) -> None:
         [(one.what, number(one.value), one.unit, one.how) for one in plan.needs],
     )
     # Most factors are of all runs: naming these in each row would hide the others.
-    every = basis.factors["cpu_us"].source
+    every = basis.factors["per_core_s"].source
     print_line(f"\nBasis, {every}")
     print_table(
         ("Factor", "", "Unit", "Where from"),

@@ -22,10 +22,10 @@ DEMAND = Demand(rate_per_s=1000.0, p95_s=0.5, payload_bytes=2000.0, receiver_s=0
 
 
 def _seen(rate: float, **changes: Any) -> Observation:
-    """Return a run of a service that takes 0.1 cores idle and 1 ms a webhook."""
+    """Return a run of a service whose core does 500 webhooks a second, and half as many more."""
     figures: dict[str, Any] = {
         "run": f"run-{rate:.0f}", "profile": "cluster", "rate_per_s": rate,
-        "payload_bytes": 1000.0, "cores": 0.1 + rate / 1000, "processes": 3.0,
+        "payload_bytes": 1000.0, "cores": rate / (500 + rate / 2), "processes": 3.0,
         "in_flight": rate * 0.11, "receiver_s": 0.1, "end_to_end_p95_s": 0.05, "api_share": 0.4,
         "commits": 0.5, "wal_bytes": 3000.0, "disk_bytes": 1500.0, "rss_bytes": 2.0**26,
         "database_connections": 5.0,
@@ -43,24 +43,28 @@ def test_quantities_are_read_as_people_write_them() -> None:
             rate_per_s(wrong)
 
 
-def test_cpu_is_a_line_through_the_rates_and_in_flight_is_littles_law() -> None:
+def test_a_core_does_more_the_busier_it_is_and_in_flight_is_littles_law() -> None:
     basis = fit_basis([_seen(100), _seen(300), _seen(500)])
-    assert basis.value("idle_cores") == pytest.approx(0.1)
-    assert basis.value("cpu_us") == pytest.approx(1000)
-    assert basis.cores(1000) == pytest.approx(1.1)
+    assert basis.value("per_core_s") == pytest.approx(500)
+    assert basis.value("gain") == pytest.approx(0.5)
+    assert basis.cores(200) == pytest.approx(200 / 600)
+    # Past the highest rate measured nothing more is taken to be gained.
+    assert basis.cores(1000) == pytest.approx(1000 / 750)
+    for rate in (50, 300, 500, 900):
+        assert basis.rate_per_s(basis.cores(rate)) == pytest.approx(rate)
     assert basis.in_flight(1000, 0.3) == pytest.approx(310)
 
 
 def test_a_plan_has_one_replica_more_than_the_cpu_target_asks_for() -> None:
     plan = plan_capacity(DEMAND, fit_basis([_seen(300), _seen(500)]))
-    # 0.44 and 0.66 cores at 70 % of a core are one each, and one more.
-    assert plan.need("API replicas") == 2
-    assert plan.need("worker replicas") == 2
+    # 70 % of a core do 1,312 webhooks a second of the API's part and 875 of the worker's.
+    assert plan.need("API replicas") == 1 + 1
+    assert plan.need("worker replicas") == 2 + 1
     twice = plan_capacity(
         Demand(rate_per_s=2000.0, p95_s=0.5, payload_bytes=2000.0, receiver_s=0.3),
         fit_basis([_seen(300), _seen(500)]),
     )
-    assert twice.need("worker replicas") == 3
+    assert twice.need("worker replicas") == 3 + 1
     assert plan.need("in flight") == pytest.approx(310)
     assert plan.need("WAL a day") == pytest.approx(4000 * 86.4e6 / 2**30)
     assert plan.need("disk kept") == pytest.approx(7 * 2500 * 86.4e6 / 2**30)
@@ -81,7 +85,7 @@ def test_a_million_costs_the_replicas_hour_by_the_rate() -> None:
         rate_per_s=1000.0, p95_s=0.5, payload_bytes=1000.0, receiver_s=0.1, price_core_hour=0.9
     )
     plan = plan_capacity(demand, fit_basis([_seen(300), _seen(500)]))
-    assert plan.need("cost of a million") == pytest.approx(4 * 0.9 / 3.6)
+    assert plan.need("cost of a million") == pytest.approx(5 * 0.9 / 3.6)
 
 
 def test_what_is_not_measured_is_said() -> None:
@@ -105,8 +109,8 @@ def test_runs_of_two_profiles_are_no_basis() -> None:
 def test_a_check_never_uses_the_run_it_predicts() -> None:
     odd = _seen(400, cores=1.0, in_flight=40.0)
     found = {one.what: one for one in check_prediction([_seen(100), _seen(300), odd], odd)}
-    assert found["CPU"].predicted == pytest.approx(0.5)
-    assert found["CPU"].error == pytest.approx(-0.5)
+    assert found["CPU"].predicted == pytest.approx(400 / 650)
+    assert found["CPU"].error == pytest.approx(400 / 650 - 1)
     assert found["in flight"].predicted == pytest.approx(44)
     with pytest.raises(LabError, match="needs other runs"):
         check_prediction([odd], odd)
@@ -114,7 +118,7 @@ def test_a_check_never_uses_the_run_it_predicts() -> None:
 
 async def test_a_calibration_measures_what_a_plan_needs(tmp_path: Path) -> None:
     [(result, folder)] = await calibrate(
-        "embedded", 0.1, Options(runs=tmp_path, engine="native"), (100.0,), 3.0
+        "embedded", 0.1, (100.0,), Options(runs=tmp_path, engine="native"), 3.0
     )
     seen = observe(result)
     assert (folder / "report.html").exists()
@@ -123,7 +127,7 @@ async def test_a_calibration_measures_what_a_plan_needs(tmp_path: Path) -> None:
     assert seen.in_flight is not None
     assert 5 < seen.in_flight < 60
     basis = fit_basis([seen])
-    assert basis.value("cpu_us") > 50
+    assert 1e6 * basis.cores(100) / 100 > 50
     invalid = msgspec.structs.replace(result, verdict=Verdict.INVALID, reasons=["a"])
     with pytest.raises(LabError, match="no basis"):
         observe(invalid)

@@ -64,12 +64,13 @@ def test_a_plan_tells_each_factor_with_its_runs(here: HereRuns, tmp_path: Path) 
     assert ran.code == 0, ran.err
     told = msgspec.json.decode(ran.out)
     factors = {one["name"]: one for one in told["factors"]}
-    assert factors["cpu_us"]["value"] == pytest.approx(1000)
-    assert factors["cpu_us"]["source"] == "measured: run-a, run-b"
+    assert factors["per_core_s"]["value"] == pytest.approx(375)
+    assert factors["gain"]["value"] == pytest.approx(1.25)
+    assert factors["per_core_s"]["source"] == "measured: run-a, run-b"
     assert factors["overhead_s"]["value"] == pytest.approx(0.02)
     assert factors["disk_bytes"]["value"] == pytest.approx(1500)
     needs = {one["what"]: one["value"] for one in told["needs"]}
-    assert needs["CPU"] == pytest.approx(0.6)
+    assert needs["CPU"] == pytest.approx(500 / 750)
     assert needs["in flight"] == pytest.approx(500 * 0.32)
     assert needs["p95 to delivered"] == pytest.approx(350)
     late = here(
@@ -83,7 +84,7 @@ def test_a_plan_tells_each_factor_with_its_runs(here: HereRuns, tmp_path: Path) 
 def test_a_check_tells_the_error_of_a_prediction(here: HereRuns, tmp_path: Path) -> None:
     a = _kept_run(tmp_path, "run-a", 100.0, 0.2)
     b = _kept_run(tmp_path, "run-b", 300.0, 0.4)
-    c = _kept_run(tmp_path, "run-c", 200.0, 0.25)
+    c = _kept_run(tmp_path, "run-c", 200.0, 0.32 / 1.2)
     ran = here("lab", "capacity", "--from", a, "--from", b, "--from", c, "--check", c)
     assert ran.code == 0, ran.err
     assert "+20.0 %" in ran.out
