@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sureshot.api import express_answer
 from sureshot.service import Service
 from tests.api.test_bad_input import hook
 from tests.support.http import build, exchange
@@ -162,6 +163,33 @@ async def test_a_connection_that_was_refused_is_served_when_there_is_room(tmp_pa
         assert service.metrics.rejections["backlog_full"] == 2
         writer.close()
         await writer.wait_closed()
+
+
+async def test_in_a_flood_who_was_refused_is_not_listened_to_for_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(express_answer, "AT_ONCE_PER_S", 0)
+    loop = asyncio.get_running_loop()
+    async with running_service(tmp_path, backlog_limit=1) as service:
+        await service.engine.pause()
+        await exchange(service.url, submission())
+        host, _colon, port = service.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        _gone, hangs_up = await asyncio.open_connection(host, int(port))
+        at_s = []
+        for _ in range(2):
+            for each in (writer, hangs_up):
+                each.write(submission())
+            assert b" 503 " in await asyncio.wait_for(reader.readuntil(b"}"), 10)
+            at_s.append(loop.time())
+            hangs_up.transport.abort()
+            # Everybody else is served meanwhile.
+            assert (await exchange(service.url, PING))[0].status == 200
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(1.1)
+    assert 0.9 < at_s[1] - at_s[0] < 6
+    assert not caplog.records
 
 
 async def test_a_client_that_hangs_up_does_not_stop_the_others(tmp_path: Path) -> None:

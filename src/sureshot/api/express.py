@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from sureshot.api.auth import AccessList, require
-from sureshot.api.express_answer import CLOSE, Refusals, accepted_head, problem_answer
+from sureshot.api.express_answer import CLOSE, REST_S, Refusals, accepted_head, problem_answer
 from sureshot.api.submission import Submitter, answer_accepted, decode_submission
 from sureshot.delivery.intake import Intake
 from sureshot.domain.errors import CallerError, IdempotencyConflict, Overloaded
@@ -144,6 +144,13 @@ class ExpressProtocol(HttpToolsProtocol):
         keep_alive = self.parser.should_keep_alive() and not self.ending
         self.answer(head, body, keep_alive=keep_alive)
         self.on_response_complete()
+        if keep_alive and front.refusals.too_many:
+            self.flow.pause_reading()
+            self.loop.call_later(REST_S, self._listen_again)
+
+    def _listen_again(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _is_express(self, headers: dict[bytes, bytes]) -> bool:
         front = self._front

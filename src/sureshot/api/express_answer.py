@@ -13,17 +13,21 @@ _ACCEPTED = (
     b"content-length: %d\r\n"
 )
 CLOSE = b"connection: close\r\n"
+AT_ONCE_PER_S = 1000
+REST_S = 1.0
+"""No more than ``Retry-After`` asks for; a client that heeds it notices nothing."""
 
 
 class Refusals:
     """Answers to submissions over a limit, made once a second for each reason.
 
-    A flood is refused with hardly more than reading and writing it, so that what
-    was accepted still gets its share of the CPU. Figures in the text are up to a
-    second old.
+    Even so a refusal costs a quarter of what a webhook does, so a flood of them would
+    take the CPU from what was accepted: beyond ``AT_ONCE_PER_S`` of them who is refused
+    is not listened to for ``REST_S``. Figures in the text are up to a second old.
     """
 
     def __init__(self) -> None:
+        self._answered = 0
         self._made: dict[str, tuple[int, bytes, bytes]] = {}
         self._lines: object = None
 
@@ -33,10 +37,17 @@ class Refusals:
             # uvicorn puts a new list there when the Date changes.
             self._lines = state.default_headers
             self._made = {}
+            self._answered = 0
+        self._answered += 1
         made = self._made.get(error.reason)
         if made is None:
             made = self._made[error.reason] = problem_answer(error, state)
         return made
+
+    @property
+    def too_many(self) -> bool:
+        """Whether there were so many within the second that the next must be slower."""
+        return self._answered > AT_ONCE_PER_S
 
 
 def accepted_head(state: ServerState, location: str, length: int) -> bytes:
