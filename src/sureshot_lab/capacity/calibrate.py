@@ -57,8 +57,7 @@ async def run_by_role(
 ) -> tuple[RunResult, Path]:  # fmt: skip
     """Run *scenario*; its metrics tell the CPU of each role too.
 
-    ``<role>_cpu_us_per_webhook`` and ``api_cpu_share_of_service``, both of the load alone;
-    ``receiver_delay_s`` where every receiver takes the same time.
+    ``<role>_cpu_us_per_webhook`` and ``api_cpu_share_of_service``, both of the load alone.
     """
     used: dict[str, dict[str, float]] = {}
 
@@ -70,7 +69,7 @@ async def run_by_role(
     result, folder = await run_scenario(scenario, options, watch, stop)
     before, after = used.get("load", {}), used.get("drain", {})
     risen = {role: after[role] - before.get(role, 0.0) for role in after}
-    metrics = _by_role(risen, result.metrics.get("accepted", 0.0)) | _delay(scenario)
+    metrics = _by_role(risen, result.metrics.get("accepted", 0.0))
     result = msgspec.structs.replace(result, metrics={**result.metrics, **metrics})
     return write(folder, result), folder
 
@@ -83,15 +82,6 @@ def _by_role(risen: dict[str, float], accepted: float) -> dict[str, float]:
     if "api" in risen:
         metrics["api_cpu_share_of_service"] = risen["api"] / total_s
     return metrics
-
-
-def _delay(scenario: Scenario) -> dict[str, float]:
-    behaviours = scenario.sink.behaviour
-    if not behaviours:
-        return {"receiver_delay_s": 0.0}
-    one = behaviours[0]
-    same = len(behaviours) == 1 and one.share == 1.0 and one.delay_p95_s is None
-    return {"receiver_delay_s": one.delay_s} if same and not one.hang else {}
 
 
 def cpu_s_by_role() -> dict[str, float]:

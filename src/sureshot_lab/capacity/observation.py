@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 
 from sureshot_lab.errors import LabError
 from sureshot_lab.result import RunResult, Verdict
@@ -19,7 +19,7 @@ LOAD = "load"
 class Observation:
     """A run under load; None where it was not measured.
 
-    ``cores``: of all processes of the service together. ``in_flight``: the mean, between
+    ``cores``: of all processes of the service together. ``in_flight``: the median, between
     queue and record. ``receiver_s``: what receivers were told to take, else the median
     request by the service's histogram, coarse above some milliseconds. ``end_to_end_p95_s``:
     sent to received. ``api_share``: the part of the CPU that the role ``api`` took.
@@ -69,8 +69,8 @@ def observe(result: RunResult) -> Observation:
         payload_bytes=_payload_bytes(result),
         cores=used_s / seconds,
         processes=processes,
-        in_flight=_mean(result, "metrics.in_flight", spans),
-        receiver_s=metrics.get("receiver_delay_s", metrics.get("delivery_duration_p50_s")),
+        in_flight=_median(result, "metrics.in_flight", spans),
+        receiver_s=_receiver_s(result),
         end_to_end_p95_s=metrics.get("end_to_end_p95_s"),
         api_share=metrics.get("api_cpu_share_of_service"),
         commits=metrics.get("database_commits_per_webhook"),
@@ -90,6 +90,22 @@ def _payload_bytes(result: RunResult) -> float:
 def _mean(result: RunResult, name: str, spans: list[Span]) -> float | None:
     values = values_within(result.samples, name, spans)
     return fmean(values) if values else None
+
+
+def _median(result: RunResult, name: str, spans: list[Span]) -> float | None:
+    """Return the median of the load's seconds: its first ones are not full yet."""
+    values = values_within(result.samples, name, spans)
+    return median(values) if values else None
+
+
+def _receiver_s(result: RunResult) -> float | None:
+    told = result.conditions.options.get("receivers")
+    if told is not None and len(told) <= 1:
+        one = told[0] if told else {"share": 1.0, "delay_s": 0.0}
+        constant = one["share"] == 1.0 and not one.get("delay_p95_s") and not one.get("hang")
+        if constant and not one.get("capacity"):
+            return float(one["delay_s"])
+    return result.metrics.get("delivery_duration_p50_s")
 
 
 def _growth(result: RunResult) -> float | None:

@@ -199,6 +199,7 @@ def _options(scenario: Scenario) -> dict[str, Any]:
     return {
         "load": load,
         "payload": msgspec.to_builtins(scenario.payload),
+        "receivers": [msgspec.to_builtins(one) for one in scenario.sink.behaviour],
         "endpoints": msgspec.to_builtins(scenario.endpoints),
         "faults": msgspec.to_builtins(scenario.fault),
     }

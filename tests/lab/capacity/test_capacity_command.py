@@ -26,6 +26,7 @@ def _kept_run(folder: Path, name: str, rate: float, cores: float) -> str:
         started_at=at, finished_at=at, scenario="smoke", size="full", engine="native",
         environment="local", target="own service", seed=1, revision="", lab_version="0",
         machine={}, service={"profile": "cluster"},
+        options={"receivers": [{"share": 1.0, "delay_s": 0.08}]},
     )  # fmt: skip
     samples = [
         Sample(at_s=float(n), values={
@@ -35,7 +36,7 @@ def _kept_run(folder: Path, name: str, rate: float, cores: float) -> str:
         for n in range(11)
     ]  # fmt: skip
     metrics = {
-        "accepted_per_s": rate, "delivered": rate * 10, "receiver_delay_s": 0.08,
+        "accepted_per_s": rate, "delivered": rate * 10,
         "end_to_end_p95_s": 0.05, "database_connections_max": 15.0,
         "database_commits_per_webhook": 0.5, "database_wal_bytes_per_webhook": 4000.0,
         "service_rss_max_bytes": 7e7, "api_cpu_share_of_service": 0.4,
