@@ -15,6 +15,7 @@ from sureshot_lab.analysis.estimate import Estimate
 from sureshot_lab.analysis.wording import number, percent
 from sureshot_lab.errors import LabError
 
+NEXT_TO_NOTHING = 1e-9
 FEWEST = 4
 NO_COHERENCY = 1e-9
 """A coefficient below this is 0 but for rounding: its peak lies beyond any scale there is."""
@@ -121,6 +122,8 @@ def fit_usl(points: Sequence[ScalePoint], confidence: float = 0.95) -> Usl:
             )
     except RuntimeError as error:
         raise LabError(f"the scalability law does not fit these points: {error}") from None
+    # The fit ends a hair above its bound; nobody reads 1e-16 as the nothing it is.
+    fitted = np.where(fitted < NEXT_TO_NOTHING, 0.0, fitted)
     reach = t.ppf(0.5 + confidence / 2, len(points) - 3) * np.sqrt(np.diag(covariance))
     alone, contention, coherency = (
         Estimate(float(value), max(0.0, float(value - by)), float(value + by), confidence)
