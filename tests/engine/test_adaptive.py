@@ -9,7 +9,7 @@ from pathlib import Path
 from sureshot.service import Service
 from sureshot_lab.scenario import Behaviour
 from tests.lab.sink.webhooks import listening
-from tests.support.http import call
+from tests.support.http import call, submit
 from tests.support.load import submit_many
 from tests.support.service import running_service
 
@@ -44,6 +44,21 @@ async def test_a_weak_receiver_is_tried_far_less_often_when_its_limit_is_learned
     # The burst is refused once; what comes after fits.
     assert learned < 2.5
     assert fixed > 2 * learned
+
+
+async def test_what_a_receiver_is_held_to_is_explained(tmp_path: Path) -> None:
+    async with (
+        listening(tmp_path / "sink", WEAK) as sink,
+        running_service(tmp_path / "service", retry_schedule_s=(30.0,)) as service,
+    ):
+        await submit_many(service.url, 40, f"{sink.url}/e/0")
+        async with asyncio.timeout(20):
+            while service.metrics.attempts["2xx"] < 8 or not service.metrics.attempts["5xx"]:
+                await asyncio.sleep(0.05)
+        waiting = await submit(service.url, url=f"{sink.url}/e/0")
+        told = (await call(service.url, "GET", f"/api/v1/webhooks/{waiting}/explain")).json
+    # Eight of the burst were taken, and 80 % of them are sent at once from then on.
+    assert told["lane"]["learnedLimit"] == 6
 
 
 async def test_a_slow_receiver_that_bears_many_gets_them_at_once(tmp_path: Path) -> None:

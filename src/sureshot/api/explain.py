@@ -26,6 +26,7 @@ class LaneView(msgspec.Struct, frozen=True, rename="camel"):
     closed_until: str | None
     in_flight: int
     waiting: int
+    learned_limit: int | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True, rename="camel"):
@@ -62,6 +63,7 @@ def explain(
         None if lane.closed_until is None else instant_text(lane.closed_until),
         lane.in_flight,
         lane.waiting,
+        lane.learned_limit,
     )
     next_at = instant_text(webhook.due_at) if waiting else None
     return Explanation(webhook.id, webhook.state.value, " ".join(sentences), next_at, view)
@@ -114,9 +116,15 @@ def _next(
     if webhook.due_at > now:
         return f"The next attempt is due at {instant_text(webhook.due_at)}."
     if webhook.leased:
-        return "It is in the queue or being sent right now."
+        return f"It is in the queue or being sent right now{_held_to(lane)}."
     if lane.closed_reason is not None:
         because = CLOSED_BECAUSE.get(lane.closed_reason, lane.closed_reason)
         until = "" if lane.closed_until is None else f" until {instant_text(lane.closed_until)}"
         return f"It is due, but the path to its receiver is closed{until}: {because}."
-    return "It is due and will be sent as soon as the queue has room."
+    return f"It is due and will be sent as soon as the queue has room{_held_to(lane)}."
+
+
+def _held_to(lane: LaneStatus) -> str:
+    if lane.learned_limit is None:
+        return ""
+    return f"; its receiver is sent {lane.learned_limit} at once, as many as it has shown to bear"

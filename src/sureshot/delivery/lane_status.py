@@ -13,6 +13,7 @@ class LaneStatus(msgspec.Struct, frozen=True):
     ``closed_reason`` is None while open, else ``breaker_open``, ``overloaded``
     (the receiver asked for patience), ``full`` (rate limit or in-flight cap),
     or ``disabled``; ``closed_until`` is None when only an event reopens it.
+    ``learned_limit``: so many at once, as its receiver's answers taught; None: no limit.
     """
 
     lane: str
@@ -21,3 +22,4 @@ class LaneStatus(msgspec.Struct, frozen=True):
     breaker: str
     in_flight: int
     waiting: int
+    learned_limit: int | None = None

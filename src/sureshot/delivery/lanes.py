@@ -265,6 +265,7 @@ class Lanes:
             breaker=str(lane.breaker.state),
             in_flight=lane.in_flight,
             waiting=len(lane.waiting),
+            learned_limit=(lane.adaptive.limit or None) if lane.adaptive else None,
         )
 
     def _closed_reason(self, key: str, marked: str | None) -> str | None:

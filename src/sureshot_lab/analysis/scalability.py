@@ -15,9 +15,8 @@ from sureshot_lab.analysis.estimate import Estimate
 from sureshot_lab.analysis.wording import number, percent
 from sureshot_lab.errors import LabError
 
-NEXT_TO_NOTHING = 1e-9
 FEWEST = 4
-NO_COHERENCY = 1e-9
+NEXT_TO_NOTHING = 1e-9
 """A coefficient below this is 0 but for rounding: its peak lies beyond any scale there is."""
 
 
@@ -122,7 +121,6 @@ def fit_usl(points: Sequence[ScalePoint], confidence: float = 0.95) -> Usl:
             )
     except RuntimeError as error:
         raise LabError(f"the scalability law does not fit these points: {error}") from None
-    # The fit ends a hair above its bound; nobody reads 1e-16 as the nothing it is.
     fitted = np.where(fitted < NEXT_TO_NOTHING, 0.0, fitted)
     reach = t.ppf(0.5 + confidence / 2, len(points) - 3) * np.sqrt(np.diag(covariance))
     alone, contention, coherency = (
@@ -159,7 +157,7 @@ def _usl(n: Any, alone: float, contention: float, coherency: float) -> Any:
 
 def _peak(contention: float, coherency: Estimate) -> float | None:
     """Return where the law has its maximum: the root of (1 - s) / k; at 1 when s is above 1."""
-    if coherency.low < NO_COHERENCY:
+    if coherency.low < NEXT_TO_NOTHING:
         return None
     return math.sqrt(max(1.0, (1 - contention) / coherency.value))
 
