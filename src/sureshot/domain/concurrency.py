@@ -11,9 +11,14 @@ from __future__ import annotations
 import math
 
 FLOOR_S = 0.25
-"""Answers that come sooner on average are no strain; our own event loop varies by as much."""
 TOLERANCE = 2.0
-"""So many times the calm mean may answers take: below, more at once is still more a second."""
+"""Answers may take so many times the calm mean, and the floor: below, more at once is still
+more a second, and our own event loop is as late as the floor when it has much to do."""
+CALM_AT = 8
+"""With no more than so many out, what answers take is the calm mean, longer or shorter."""
+NEWEST = 0.3
+STEADY = 0.7
+"""Only a look through which about as many were out tells what answers take."""
 FEWEST = 32
 """Answers that make a look, and at least twice as many as are out: the quick ones come first."""
 LEAST = 2
@@ -65,7 +70,7 @@ class AdaptiveLimit:
         self._in_flight += in_flight
         self._answered += 1
         if self._answered >= self._needed and self._answered >= 2 * in_flight:
-            self._look(now_s)
+            self._look(in_flight, now_s)
 
     def strained(self, took_s: float, in_flight: int, now_s: float) -> None:
         """Take note of a refusal for being too busy, or of no answer in time.
@@ -100,11 +105,6 @@ class AdaptiveLimit:
         self._peace_before = self._useless = 0
         self._hold(now_s)
 
-    def _lower(self, limit: float, now_s: float) -> None:
-        self._set(max(1, int(limit)), now_s)
-        self._ceiling = self.limit
-        self._hold(now_s)
-
     def _hold(self, now_s: float) -> None:
         if now_s >= self._held_until_s:
             self._hold_s = min(2 * self._hold_s, LONGEST_HOLD_S)
@@ -119,12 +119,17 @@ class AdaptiveLimit:
 
     # -- slower, and room ---------------------------------------------------
 
-    def _look(self, now_s: float) -> None:
+    def _look(self, now_in_flight: int, now_s: float) -> None:
         mean_s, in_flight = self._took_s / self._answered, self._in_flight / self._answered
         self._answered, self._took_s, self._in_flight = 0, 0.0, 0
-        if mean_s < self._calm_s:
-            self._calm_s = mean_s if self._calm_s == math.inf else (mean_s + self._calm_s) / 2
-        if mean_s <= FLOOR_S or mean_s <= TOLERANCE * self._calm_s:
+        if not STEADY * in_flight <= now_in_flight <= in_flight / STEADY:
+            # When a burst begins the quick answers come first, and when it ends the slow ones last.
+            return
+        if self._calm_s == math.inf:
+            self._calm_s = mean_s
+        elif mean_s < self._calm_s or in_flight <= CALM_AT:
+            self._calm_s += NEWEST * (mean_s - self._calm_s)
+        if mean_s <= FLOOR_S + TOLERANCE * self._calm_s:
             self._crowded_s = math.inf
             if self.limit and in_flight > self.limit / 2:
                 self._raise(now_s)
@@ -135,7 +140,7 @@ class AdaptiveLimit:
             self._crowded_at, self._crowded_s = in_flight, mean_s if self.limit else math.inf
             # Little's law: so many at once take TOLERANCE times the calm mean.
             fit = in_flight * TOLERANCE * self._calm_s / mean_s
-            self._lower(max(LEAST, fit, in_flight / 10), now_s)
+            self._set(max(LEAST, int(fit), int(in_flight / 10)), now_s)
 
     def _was_as_slow(self, mean_s: float, in_flight: float) -> bool:
         return mean_s > ALIKE * self._crowded_s and in_flight < ALIKE * self._crowded_at
