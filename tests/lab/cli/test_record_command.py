@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -171,13 +172,16 @@ async def test_a_recording_that_is_stopped_leaves_nothing(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     arguments = ("lab", "traffic", "record", "a.ndjson", "--target")
-    url = f"http://127.0.0.1:{free_port()}"
     env = environment(SURESHOT_API_TOKEN=API_TOKEN)
-    async with running(*arguments, url, folder=tmp_path, env=env) as made:
-        await line_with(made.stderr, "trying again")
-        made.send_signal(number)
-        async with asyncio.timeout(PATIENCE_S):
-            _out, err = await made.communicate()
+    # Bound and not listening: nobody answers there, and nobody else can.
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        async with running(*arguments, url, folder=tmp_path, env=env) as made:
+            await line_with(made.stderr, "trying again")
+            made.send_signal(number)
+            async with asyncio.timeout(PATIENCE_S):
+                _out, err = await made.communicate()
     assert made.returncode == STOPPED
     assert b"stopped: a.ndjson was not made" in err
     assert list(tmp_path.iterdir()) == []
