@@ -20,8 +20,9 @@ from sureshot_lab.cli.printing import Json, note, print_json, print_line
 from sureshot_lab.errors import LabError
 
 if TYPE_CHECKING:
-    from sureshot_lab.traffic.history import Window
-    from sureshot_lab.traffic.recorder import Told
+    from sureshot_lab.traffic.anonymise import Anonymiser
+    from sureshot_lab.traffic.history import History, Window
+    from sureshot_lab.traffic.recorder import Recorder, Told
     from sureshot_lab.traffic.recording import Record
 
 Show = Callable[["Told"], None]
@@ -79,30 +80,45 @@ def record(
     A service that goes away is asked again for --patience seconds. There is a whole file
     or none: exit code 3 when it could not be made, 2 when it was stopped.
     """
-    from sureshot_lab.traffic.anonymise import Anonymiser  # noqa: PLC0415 - slow to load
-    from sureshot_lab.traffic.history import History, Pace  # noqa: PLC0415
+    from sureshot_lab.traffic.history import History, Pace  # noqa: PLC0415 - slow to load
     from sureshot_lab.traffic.recorder import Recorder  # noqa: PLC0415
 
-    if raw and salt is not None:
-        raise LabError(
-            "--raw keeps every value, a salt replaces it: give --raw or SURESHOT_LAB_SALT"
-        )
     window = window_of(since, until, datetime.now(UTC))
-    anonymiser = None if raw else Anonymiser(secrets.token_hex(32) if salt is None else salt)
-    if raw:
-        note(f"--raw: {output} will hold the payloads and urls as they are, secrets and all")
+    anonymiser = _anonymiser(output, salt, raw=raw)
     history = History(target, token, Pace(per_second, patience), waiting=note)
     recorder = Recorder(window.since, anonymiser)
-    began_s = time.monotonic()
-    with _all_or_nothing(output), _progress(window, limit, quiet=as_json) as show:
-        records = recorder.records(history.webhooks(window), limit)
-        _write(output, _shown(records, recorder.told, show), recorder.told, window)
-    took_s = time.monotonic() - began_s
+    took_s = _made(output, history, recorder, window, limit, quiet=as_json)
     if as_json:
         print_json(_described(recorder.told, output, window, raw=raw) | {"seconds": took_s})
     else:
         _print(recorder.told, output, raw=raw, kept=salt is not None)
         print_line(f"{history.requests:,} requests in {took_s:,.1f} s")
+
+
+def _made(
+    output: Path, history: History, recorder: Recorder, window: Window, limit: int | None,
+    *, quiet: bool,
+) -> float:  # fmt: skip
+    """Write the recording, all or nothing; return the seconds it took."""
+    began_s = time.monotonic()
+    with _all_or_nothing(output), _progress(window, limit, quiet=quiet) as show:
+        records = recorder.records(history.webhooks(window), limit)
+        _write(output, _shown(records, recorder.told, show), recorder.told, window)
+    return time.monotonic() - began_s
+
+
+def _anonymiser(output: Path, salt: str | None, *, raw: bool) -> Anonymiser | None:
+    """Return what replaces the values; None keeps them, which is said."""
+    from sureshot_lab.traffic.anonymise import Anonymiser  # noqa: PLC0415 - slow to load
+
+    if not raw:
+        return Anonymiser(secrets.token_hex(32) if salt is None else salt)
+    if salt is not None:
+        raise LabError(
+            "--raw keeps every value, a salt replaces it: give --raw or SURESHOT_LAB_SALT"
+        )
+    note(f"--raw: {output} will hold the payloads and urls as they are, secrets and all")
+    return None
 
 
 def window_of(since: str, until: str, now: datetime) -> Window:

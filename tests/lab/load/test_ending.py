@@ -21,7 +21,7 @@ from tests.lab.load.offers import generators, offer
 LONG = (60.0, 50.0, 50.0)
 
 
-async def until(holds: Callable[[], object], within_s: float = 30.0) -> None:
+async def until(holds: Callable[[], object], within_s: float = 10.0) -> None:
     deadline_s = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline_s, "it did not happen in time"
