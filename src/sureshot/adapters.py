@@ -68,7 +68,10 @@ def make_queue(
                 f"--role {role}: SURESHOT_QUEUE_URL=memory:// lives inside one process, "
                 "so that process needs every role; start it with --role all"
             )
-        return MemoryQueue(settings.queue_limit, settings.queue_bytes, clock.monotonic, observe)
+        return MemoryQueue(
+            settings.queue_limit, settings.queue_bytes, clock.monotonic, observe,
+            slots=settings.max_in_flight,
+        )  # fmt: skip
     if settings.embedded:
         raise ConfigurationError(
             "SURESHOT_QUEUE_URL names a broker, but SURESHOT_DATABASE_URL a SQLite file, which "

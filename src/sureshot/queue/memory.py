@@ -10,6 +10,14 @@ from sureshot.domain.errors import Overloaded
 from sureshot.domain.model import Lease
 from sureshot.ports import Census
 
+FEED_S = 0.5
+"""Beside other processes only what is taken in so long is kept here: the rest stays in the
+store, where whoever has room finds it."""
+FIRST_ROOM = 1000
+"""Kept in any case, as far as there are slots for it: a burst may come after a silence."""
+SHORTEST_S = 0.05
+"""Between two looks at the rate; what is seen in less says little."""
+
 
 def _ignore(_waited_s: float, _leases: int) -> None:
     """Observe nothing."""
@@ -32,8 +40,11 @@ class MemoryQueue:
         limit_bytes: int,
         monotonic: Callable[[], float] | None = None,
         observe: Callable[[float, int], None] = _ignore,
+        slots: int = FIRST_ROOM,
     ) -> None:
-        self._limit = limit
+        """*slots* is how many leases this process has in hand at most."""
+        self._limit = self._limit_now = limit
+        self._first_room = min(slots, FIRST_ROOM)
         self._limit_bytes = limit_bytes
         self._monotonic = monotonic or asyncio.get_running_loop().time
         self._observe = observe
@@ -42,6 +53,7 @@ class MemoryQueue:
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._closed = False
+        self._learned = (self._monotonic(), 0)
         self.published = 0
         self.taken = 0
         self.poisoned = 0
@@ -50,7 +62,15 @@ class MemoryQueue:
         """See ``Queue.open``; there is nothing to get ready."""
 
     def learn(self, census: Census) -> None:
-        """See ``Queue.learn``; other processes' leases lie in queues of their own."""
+        """See ``Queue.learn``; beside others, what cannot be taken soon is left to them."""
+        (before_s, before), now_s = self._learned, self._monotonic()
+        self._learned = (now_s, self.taken)
+        if len(census.peers) < 2:
+            self._limit_now = self._limit
+            return
+        per_s = (self.taken - before) / max(now_s - before_s, SHORTEST_S)
+        soon = max(self._first_room, round(FEED_S * per_s))
+        self._limit_now = min(self._limit, soon)
 
     async def ready_messages(self) -> int | None:
         """See ``Queue.ready_messages``; there is no broker."""
@@ -73,7 +93,7 @@ class MemoryQueue:
 
     def room(self) -> tuple[int, int]:
         """See ``Queue.room``."""
-        return max(0, self._limit - self._depth), max(0, self._limit_bytes - self._bytes)
+        return max(0, self._limit_now - self._depth), max(0, self._limit_bytes - self._bytes)
 
     def depth(self) -> int:
         """See ``Queue.depth``."""
@@ -84,8 +104,10 @@ class MemoryQueue:
         if not leases:
             return
         size = sum(len(lease.payload) for lease in leases)
-        room, room_bytes = self.room()
-        if len(leases) > room or (size > room_bytes and self._depth):
+        # What was leased while there was more room is not turned away.
+        if len(leases) > self._limit - self._depth or (
+            size > self._limit_bytes - self._bytes and self._depth
+        ):
             raise Overloaded("the queue is full", reason="queue_full")
         self._batches.append((self._monotonic(), deque(leases)))
         self._depth += len(leases)
