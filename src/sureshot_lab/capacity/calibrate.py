@@ -20,12 +20,16 @@ from sureshot_lab.scenario import Scenario, load_scenario
 SHARES = (0.2, 0.5, 1.0)
 MOST_PER_S = 1000.0
 """A laptop may hold that much; past it the last cost of a webhook is taken."""
-SECONDS = 10.0
+SECONDS = 15.0
+ROUNDS = 2
+"""Every rate as often, the second time downwards: a machine that grows slower is no slope."""
 
 
 def rates_towards(rate_per_s: float) -> tuple[float, ...]:
-    """Return the rates at which to measure for a demand of *rate_per_s*."""
-    return tuple(share * min(rate_per_s, MOST_PER_S) for share in SHARES)
+    """Return the rates at which to measure for a demand of *rate_per_s*, in their order."""
+    upwards = tuple(share * min(rate_per_s, MOST_PER_S) for share in SHARES)
+    turns = [upwards if turn % 2 == 0 else upwards[::-1] for turn in range(ROUNDS)]
+    return tuple(rate for rates in turns for rate in rates)
 
 
 async def calibrate(

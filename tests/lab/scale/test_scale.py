@@ -99,7 +99,7 @@ def test_where_the_load_is_the_limit_it_is_said() -> None:
 async def test_two_workers_share_the_load_and_keep_to_their_slots(tmp_path: Path) -> None:
     async with fresh_database():
         pass  # It skips where there is no server.
-    driver = ProcessScale(60.0, 4.0, Options(runs=tmp_path, engine="native"), "postgres")
+    driver = ProcessScale(120.0, 4.0, Options(runs=tmp_path, engine="native"), "postgres")
     [step] = await run_series(driver, [2], tmp_path / "results")
     kept = read_result(tmp_path / "results" / "scale-2x.json")
     assert kept.metrics["replicas"] == 2
