@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from sureshot.clock import SystemClock
+from sureshot.domain.model import Lease
 from sureshot.ports import Beat, Census, QueueRefused
 from sureshot.queue.rabbitmq import RabbitQueue
 from sureshot.store.postgres import PostgresStore
@@ -106,4 +107,19 @@ async def test_of_a_refused_publish_only_what_was_refused_comes_back() -> None:
             one.webhook_id for one in taken
         )
         assert len(refusal.value.leases) + len(taken) == 200
+        await queue.close()
+
+
+async def test_a_worker_with_slow_receivers_has_many_small_batches_in_hand() -> None:
+    """At 420/s of 300 ms one worker needs 126 at once, and a batch may be of one webhook."""
+    async with fresh_queue() as name:
+        queue = RabbitQueue(AMQP, name, 1000, 1 << 20, SystemClock(), 10_000)
+        await queue.open()
+        for _ in range(120):
+            await queue.publish([lease()])
+        taken: list[Lease] = []
+        async with asyncio.timeout(10):
+            while len(taken) < 120:
+                taken += await queue.take(120)
+        await queue.ack(taken)
         await queue.close()

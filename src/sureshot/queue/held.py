@@ -11,7 +11,7 @@ from aiormq.abc import AbstractChannel
 from sureshot.domain.model import Lease
 
 OVERDUE_S = 2.0
-CROWDED_S = 0.1
+CROWDED_S = 0.05
 
 
 class Message:

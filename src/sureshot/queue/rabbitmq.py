@@ -21,7 +21,7 @@ from sureshot.queue.link import FAILURES, Link
 from sureshot.queue.wire import Undecodable, decode, encode, split
 from sureshot.telemetry.logging import get_logger
 
-PREFETCH = 64
+PREFETCH = 128
 """Messages a consumer may hold at once; each carries up to 100 leases."""
 FEWEST_MESSAGES = 4
 DELIVERY_LIMIT = 10
