@@ -137,6 +137,8 @@ class FaultKind(StrEnum):
     """Every endpoint answers 503 for ``duration_s``."""
     SINK_HANGS = "sink-hangs"
     """No endpoint answers for ``duration_s``."""
+    DISK_GROWS = "disk-grows"
+    """The small disk of ``service.disk_bytes`` becomes eight times as large."""
 
 
 class Fault(_Table, frozen=True, kw_only=True):
@@ -152,7 +154,8 @@ class Service(_Table, frozen=True, kw_only=True):
     """Our own service: profile, processes, settings by name (``max_in_flight``), limits.
 
     ``profile``: embedded, postgres or cluster. ``memory_bytes``, ``descriptors`` and
-    ``disk_bytes`` are what it gets; ``disk_bytes`` needs a small file system of its own.
+    ``disk_bytes`` are what it gets; ``disk_bytes`` needs a small file system of its own, for
+    the SQLite file or for PostgreSQL's tables and indexes (its WAL lies elsewhere).
     ``python`` is the interpreter whose Sureshot is run, to measure another build.
     """
 

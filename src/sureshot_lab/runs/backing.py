@@ -7,8 +7,10 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from sureshot_lab.errors import TargetUnreachable
+from sureshot_lab.errors import LabError, TargetUnreachable
 
 DATABASE = "postgresql://postgres@127.0.0.1:5432/postgres"
 BROKER = "amqp://guest:guest@127.0.0.1:5672/"
@@ -24,10 +26,13 @@ class Backing:
 
 
 @contextlib.asynccontextmanager
-async def fresh_backing(profile: str, database_url: str = "") -> AsyncIterator[Backing | None]:
+async def fresh_backing(
+    profile: str, database_url: str = "", tablespace: Path | None = None
+) -> AsyncIterator[Backing | None]:
     """Yield what *profile* needs: None for ``embedded``.
 
-    *database_url* names a database that is there already, and stays.
+    *database_url* names a database that is there already, and stays. The tables and
+    indexes of a fresh one lie in the empty folder *tablespace*, if there is one.
     ``SURESHOT_LAB_DATABASE_URL`` and ``SURESHOT_LAB_QUEUE_URL`` name the servers.
     Raises ``TargetUnreachable`` when one of them does not answer.
     """
@@ -36,7 +41,7 @@ async def fresh_backing(profile: str, database_url: str = "") -> AsyncIterator[B
         return
     queue_url = os.environ.get("SURESHOT_LAB_QUEUE_URL", BROKER)
     async with contextlib.AsyncExitStack() as stack:
-        url = database_url or await stack.enter_async_context(_database())
+        url = database_url or await stack.enter_async_context(_database(tablespace))
         if profile == "postgres":
             yield Backing(url, "memory://", "")
             return
@@ -45,7 +50,7 @@ async def fresh_backing(profile: str, database_url: str = "") -> AsyncIterator[B
 
 
 @contextlib.asynccontextmanager
-async def _database() -> AsyncIterator[str]:
+async def _database(tablespace: Path | None) -> AsyncIterator[str]:
     import asyncpg  # noqa: PLC0415 - the embedded profile needs no driver
 
     server_url = os.environ.get("SURESHOT_LAB_DATABASE_URL", DATABASE)
@@ -58,13 +63,33 @@ async def _database() -> AsyncIterator[str]:
             "where databases may be made"
         ) from None
     try:
-        await server.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield f"{server_url.rpartition('/')[0]}/{name}"
-        finally:
-            await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        async with _space(server, name, tablespace) as where:
+            await server.execute(f'CREATE DATABASE "{name}"{where}')
+            try:
+                yield f"{server_url.rpartition('/')[0]}/{name}"
+            finally:
+                await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
         await server.close()
+
+
+@contextlib.asynccontextmanager
+async def _space(server: Any, name: str, folder: Path | None) -> AsyncIterator[str]:
+    """Have PostgreSQL keep a database in *folder*; yield what its CREATE says of that."""
+    if folder is None:
+        yield ""
+        return
+    told = await server.fetchval("SHOW data_directory")
+    try:
+        theirs = Path(told).stat()  # noqa: ASYNC240 - once, before anything runs
+    except OSError as error:
+        raise LabError(f"a full disk needs a PostgreSQL on this machine: {error}") from None
+    os.chown(folder, theirs.st_uid, theirs.st_gid)
+    await server.execute(f"CREATE TABLESPACE \"{name}\" LOCATION '{folder}'")
+    try:
+        yield f' TABLESPACE "{name}"'
+    finally:
+        await server.execute(f'DROP TABLESPACE "{name}"')
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,8 @@ from sureshot_lab.result import Event
 from sureshot_lab.runs.own_service import OwnService
 from sureshot_lab.scenario import Fault, FaultKind
 
+GROWTH = 8
+"""A disk that grows becomes so many times as large."""
 SINK_FAULTS = {FaultKind.SINK_FAILS: "fails", FaultKind.SINK_HANGS: "hangs"}
 
 
@@ -76,6 +78,10 @@ class Faults:
                 self._note(f"there was no process of role {fault.role} to kill")
             await asyncio.sleep(0.2)
             await service.ready()
+        elif fault.kind is FaultKind.DISK_GROWS:
+            if service.disk is None:
+                raise LabError("the fault disk-grows needs service.disk_bytes")
+            service.disk.grow(GROWTH)
         else:
             await service.restart()
 
@@ -91,6 +97,7 @@ def _begins(fault: Fault) -> str:
         FaultKind.RESTART: f"{what} is restarted",
         FaultKind.SINK_FAILS: "every receiver fails",
         FaultKind.SINK_HANGS: "every receiver hangs",
+        FaultKind.DISK_GROWS: "the disk is made larger",
     }
     return told[fault.kind]
 
@@ -100,5 +107,6 @@ def _ends(fault: Fault) -> str:
         FaultKind.STOP: "the service goes on (SIGCONT)",
         FaultKind.KILL: "the service is ready again",
         FaultKind.RESTART: "the service is ready again",
+        FaultKind.DISK_GROWS: f"the disk is {GROWTH} times as large",
     }
     return told.get(fault.kind, "the receivers are well again")

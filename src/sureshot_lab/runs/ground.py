@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,21 +31,55 @@ def free_ports(count: int) -> int:
             return first
 
 
+class Disk:
+    """A small file system in memory, mounted at ``folder``."""
+
+    def __init__(self, folder: Path, size_bytes: int, mount: str) -> None:
+        self.folder = folder
+        self._size_bytes = size_bytes
+        self._mount = mount
+
+    def mount(self) -> None:
+        """Put it there. Raises ``LabError`` when the machine refuses."""
+        self._run("-t", "tmpfs", "-o", f"size={self._size_bytes}", "sureshot-lab")
+
+    def grow(self, times: int) -> None:
+        """Make it that many times as large, in use. Raises ``LabError`` as ``mount``."""
+        self._size_bytes *= times
+        self._run("-o", f"remount,size={self._size_bytes}")
+
+    def _run(self, *options: str) -> None:
+        command = [self._mount, *options, str(self.folder)]
+        done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603, PLW1510
+        if done.returncode:
+            raise LabError(f"no file system of {self._size_bytes} bytes: {done.stderr.strip()}")
+
+
 @contextlib.contextmanager
-def small_disk(folder: Path, size_bytes: int | None) -> Iterator[None]:
-    """Put a file system of *size_bytes* at *folder* meanwhile."""
+def small_disk(folder: Path, size_bytes: int | None) -> Iterator[Disk | None]:
+    """Put a file system of *size_bytes* at *folder* meanwhile; None leaves it as it is.
+
+    Raises ``LabError`` for anybody but root.
+    """
     folder.mkdir(exist_ok=True)
     if size_bytes is None:
-        yield
+        yield None
         return
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if os.geteuid() != 0 or mount is None or umount is None:
         raise LabError("a full disk needs a small file system of its own: run this as root")
-    options = ["-t", "tmpfs", "-o", f"size={size_bytes}", "sureshot-lab", str(folder)]
-    made = subprocess.run([mount, *options], capture_output=True, text=True)  # noqa: S603, PLW1510
-    if made.returncode:
-        raise LabError(f"no file system of {size_bytes} bytes: {made.stderr.strip()}")
+    disk = Disk(folder, size_bytes, mount)
+    disk.mount()
     try:
-        yield
+        yield disk
     finally:
         subprocess.run([umount, "-l", str(folder)], check=True)  # noqa: S603 - found above
+
+
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """Yield an empty folder that other users reach too; it is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="sureshot-lab-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        yield folder

@@ -22,7 +22,7 @@ import psutil
 from sureshot_lab.errors import LabError, TargetUnreachable
 from sureshot_lab.runs.backing import Backing, fresh_backing
 from sureshot_lab.runs.client import ServiceClient
-from sureshot_lab.runs.ground import free_port, free_ports, small_disk
+from sureshot_lab.runs.ground import Disk, free_port, free_ports, open_folder, small_disk
 from sureshot_lab.scenario import Service
 
 READY_WITHIN_S = 60.0
@@ -38,16 +38,22 @@ class OwnService:
 
     ``restarts`` counts how often the watcher had to. ``metrics_urls`` is where
     each process answers ``/metrics``. *under* comes between the interpreter and
-    the service: what traces it.
+    the service: what traces it. ``disk`` is the small one its database lies on.
     """
 
     def __init__(
-        self, plan: Service, folder: Path, backing: Backing | None, under: Sequence[str] = ()
+        self,
+        plan: Service,
+        folder: Path,
+        backing: Backing | None,
+        under: Sequence[str] = (),
+        disk: Disk | None = None,
     ) -> None:
         self._plan = plan
         self._under = tuple(under)
         self.folder = folder
         self.backing = backing
+        self.disk = disk
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.token, self.admin_token = secrets.token_hex(16), secrets.token_hex(16)
@@ -211,14 +217,21 @@ async def own_service(
     if plan.profile not in PROFILES:
         raise LabError(f"service.profile {plan.profile}: must be one of {', '.join(PROFILES)}")
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
-    async with fresh_backing(plan.profile, _told_database(plan)) as backing:
-        with small_disk(folder / "data", plan.disk_bytes):
-            service = OwnService(plan, folder, backing, under)
-            try:
-                await service.start()
-                yield service
-            finally:
-                await service.stop()
+    async with contextlib.AsyncExitStack() as stack:
+        (folder / "data").mkdir(exist_ok=True)
+        embedded = plan.profile == "embedded"
+        place = folder / "data" if embedded else stack.enter_context(open_folder())
+        disk = stack.enter_context(small_disk(place, plan.disk_bytes))
+        space = disk.folder if disk and not embedded else None
+        backing = await stack.enter_async_context(
+            fresh_backing(plan.profile, _told_database(plan), space)
+        )
+        service = OwnService(plan, folder, backing, under, disk)
+        try:
+            await service.start()
+            yield service
+        finally:
+            await service.stop()
 
 
 def _told_database(plan: Service) -> str:
