@@ -38,7 +38,8 @@ def test_every_shape_has_the_same_times(ending: str, good_run: OneRun) -> None:
     assert reading.duration_s == pytest.approx(summary.duration_s, abs=off_s)
     for name in ("mean_s", "p50_s", "p95_s", "max_s"):
         told, expected = getattr(reading.latency, name), getattr(summary.latency, name)
-        assert told == pytest.approx(expected, rel=0.02), name
+        # k6 interpolates between two samples of a few dozen; we count one of them.
+        assert told == pytest.approx(expected, rel=0.02, abs=50e-6), name
     assert 0 < summary.metrics["submission_p99_s"] < 0.1
     assert summary.metrics["end_to_end_p95_s"] < 0.1
 
