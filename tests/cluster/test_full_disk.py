@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -15,17 +16,14 @@ SIZE_BYTES = 24 << 20
 ROW = "x" * 1000
 
 
-@pytest.fixture
-async def database() -> AsyncIterator[tuple[asyncpg.Connection, Disk]]:
-    """Return a connection to a database on a small disk."""
+@contextlib.asynccontextmanager
+async def _small_database() -> AsyncIterator[tuple[str, Disk]]:
+    """Yield the url of a database on a small disk; skip where that cannot be had."""
     try:
         with open_folder() as folder, small_disk(folder, SIZE_BYTES) as disk:
-            assert disk is not None
             async with fresh_backing("postgres", "", disk.folder) as backing:
                 assert backing is not None
-                connection = await asyncpg.connect(backing.database_url)
-                yield connection, disk
-                await connection.close()
+                yield backing.database_url, disk
     except LabError as error:
         pytest.skip(str(error))
 
@@ -40,30 +38,23 @@ async def _fill(connection: asyncpg.Connection) -> int:
     raise AssertionError("it is never full")
 
 
-async def test_its_tables_fill_the_small_disk_and_have_room_when_it_grows(
-    database: tuple[asyncpg.Connection, Disk],
-) -> None:
-    connection, disk = database
-    await connection.execute("CREATE UNLOGGED TABLE kept (what text)")
-    before = await _fill(connection)
-    assert 1000 < before < SIZE_BYTES / len(ROW)
-    disk.grow(2)
-    assert await _fill(connection) > before
+async def test_its_tables_fill_the_small_disk_and_have_room_when_it_grows() -> None:
+    async with _small_database() as (url, disk):
+        connection = await asyncpg.connect(url)
+        await connection.execute("CREATE UNLOGGED TABLE kept (what text)")
+        before = await _fill(connection)
+        assert 1000 < before < SIZE_BYTES / len(ROW)
+        disk.grow(2)
+        assert await _fill(connection) > before
+        await connection.close()
 
 
 async def test_nothing_of_it_is_left_in_the_server() -> None:
-    try:
-        with open_folder() as folder, small_disk(folder, SIZE_BYTES) as disk:
-            assert disk is not None
-            async with fresh_backing("postgres", "", disk.folder) as backing:
-                assert backing is not None
-                name = backing.database_url.rpartition("/")[2]
-                server = backing.database_url.rpartition("/")[0] + "/postgres"
-    except LabError as error:
-        pytest.skip(str(error))
-    connection = await asyncpg.connect(server)
+    async with _small_database() as (url, disk):
+        server, _, name = url.rpartition("/")
+    connection = await asyncpg.connect(f"{server}/postgres")
     for catalogue, column in (("pg_tablespace", "spcname"), ("pg_database", "datname")):
         asked = f"SELECT count(*) FROM {catalogue} WHERE {column} = $1"
         assert await connection.fetchval(asked, name) == 0
     await connection.close()
-    assert not folder.exists()
+    assert not disk.folder.exists()

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.cluster import Member, cluster
+from sureshot_lab.scale.processes import takes
+from tests.support.cluster import cluster
 from tests.support.http import call
-
-
-async def _attempts(member: Member) -> float:
-    text = (await call(member.url, "GET", "/metrics", token=None)).body.decode()
-    lines = [line for line in text.splitlines() if line.startswith("sureshot_attempts_total")]
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
 async def test_what_one_process_accepts_is_delivered_by_all(tmp_path: Path) -> None:
@@ -25,6 +20,6 @@ async def test_what_one_process_accepts_is_delivered_by_all(tmp_path: Path) -> N
             answer = await call(deployed.members[0].url, "POST", "/api/v1/webhooks/batch", body)
             assert answer.status == 202
         await deployed.quiet()
-        first, second = [await _attempts(member) for member in deployed.members]
+        first, second = await takes([member.url for member in deployed.members])
         assert first + second == 400 == len(deployed.ledger.received)
         assert min(first, second) > 0.35 * 400, (first, second)

@@ -41,7 +41,8 @@ def capacity(
         list[Path] | None, typer.Option("--from", metavar="RUN", help="A run; repeatable.")
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Measure now: three rates, twice; two minutes.")
+        bool,
+        typer.Option("--measure", help="Measure now: three rates, twice; two to three minutes."),
     ] = False,
     check: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Predict this run from the others instead.")

@@ -70,10 +70,20 @@ class _Trend:
         if not count:
             return Latencies()
         p50, p90, p95, p99 = (
-            min(self._histogram.get_value_at_percentile(p) / 1e6, self._max_s)
-            for p in (50, 90, 95, 99)
+            min(self._between(share * (count - 1)), self._max_s) for share in (0.5, 0.9, 0.95, 0.99)
         )
         return Latencies(self._sum_s / count, p50, p90, p95, p99, self._max_s)
+
+    def _between(self, rank: float) -> float:
+        """Return the seconds at *rank* from 0, between two samples as k6's summary has it."""
+        below = int(rank)
+        low_s = self._ranked(below)
+        return low_s + (rank - below) * (self._ranked(below + 1) - low_s)
+
+    def _ranked(self, rank: int) -> float:
+        count = self._histogram.get_total_count()
+        share = min(rank + 1, count) / count
+        return float(self._histogram.get_value_at_percentile(100 * share)) / 1e6
 
 
 @dataclass

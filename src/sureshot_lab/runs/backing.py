@@ -34,7 +34,8 @@ async def fresh_backing(
     *database_url* names a database that is there already, and stays. The tables and
     indexes of a fresh one lie in the empty folder *tablespace*, if there is one.
     ``SURESHOT_LAB_DATABASE_URL`` and ``SURESHOT_LAB_QUEUE_URL`` name the servers.
-    Raises ``TargetUnreachable`` when one of them does not answer.
+    Raises ``TargetUnreachable`` when one of them does not answer, ``LabError`` when a
+    PostgreSQL elsewhere is to keep its tables in *tablespace*.
     """
     if profile == "embedded":
         yield None

@@ -31,13 +31,16 @@ class Faults:
     def __init__(
         self, faults: Sequence[Fault], service: OwnService | None, sink: FaultySink
     ) -> None:
-        """Raise ``LabError`` for a fault in a service that is not the laboratory's own."""
+        """Raise ``LabError`` for a fault that nothing here can have."""
         hurting = [fault for fault in faults if fault.kind not in SINK_FAULTS]
         if hurting and service is None:
             raise LabError(
                 f"the fault {hurting[0].kind} needs a service of the laboratory's own; "
                 "leave --target out"
             )
+        grows = any(fault.kind is FaultKind.DISK_GROWS for fault in faults)
+        if grows and service is not None and service.disk is None:
+            raise LabError("the fault disk-grows needs service.disk_bytes")
         self._faults = sorted(faults, key=lambda fault: fault.at_s)
         self._service = service
         self._sink = sink
@@ -78,9 +81,7 @@ class Faults:
                 self._note(f"there was no process of role {fault.role} to kill")
             await asyncio.sleep(0.2)
             await service.ready()
-        elif fault.kind is FaultKind.DISK_GROWS:
-            if service.disk is None:
-                raise LabError("the fault disk-grows needs service.disk_bytes")
+        elif service.disk is not None and fault.kind is FaultKind.DISK_GROWS:
             service.disk.grow(GROWTH)
         else:
             await service.restart()

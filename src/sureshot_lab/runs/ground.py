@@ -56,18 +56,12 @@ class Disk:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, size_bytes: int | None) -> Iterator[Disk | None]:
-    """Put a file system of *size_bytes* at *folder* meanwhile; None leaves it as it is.
-
-    Raises ``LabError`` for anybody but root.
-    """
-    folder.mkdir(exist_ok=True)
-    if size_bytes is None:
-        yield None
-        return
+def small_disk(folder: Path, size_bytes: int) -> Iterator[Disk]:
+    """Put a file system of *size_bytes* at *folder* meanwhile; ``LabError`` unless root."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if os.geteuid() != 0 or mount is None or umount is None:
         raise LabError("a full disk needs a small file system of its own: run this as root")
+    folder.mkdir(exist_ok=True)
     disk = Disk(folder, size_bytes, mount)
     disk.mount()
     try:

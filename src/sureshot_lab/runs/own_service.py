@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from signal import Signals
 
@@ -218,13 +218,9 @@ async def own_service(
         raise LabError(f"service.profile {plan.profile}: must be one of {', '.join(PROFILES)}")
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
     async with contextlib.AsyncExitStack() as stack:
-        (folder / "data").mkdir(exist_ok=True)
-        embedded = plan.profile == "embedded"
-        place = folder / "data" if embedded else stack.enter_context(open_folder())
-        disk = stack.enter_context(small_disk(place, plan.disk_bytes))
-        space = disk.folder if disk and not embedded else None
+        disk = stack.enter_context(_database_disk(plan, folder))
         backing = await stack.enter_async_context(
-            fresh_backing(plan.profile, _told_database(plan), space)
+            fresh_backing(plan.profile, _told_database(plan), disk.folder if disk else None)
         )
         service = OwnService(plan, folder, backing, under, disk)
         try:
@@ -232,6 +228,19 @@ async def own_service(
             yield service
         finally:
             await service.stop()
+
+
+@contextlib.contextmanager
+def _database_disk(plan: Service, folder: Path) -> Iterator[Disk | None]:
+    """Lay a small disk where the database will lie, if the plan has one."""
+    data = folder / "data"
+    data.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        if plan.disk_bytes is None:
+            yield None
+            return
+        place = data if plan.profile == "embedded" else stack.enter_context(open_folder())
+        yield stack.enter_context(small_disk(place, plan.disk_bytes))
 
 
 def _told_database(plan: Service) -> str:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sureshot_lab.capacity.basis import fit_basis
-from sureshot_lab.capacity.calibrate import calibrate
+from sureshot_lab.capacity.calibrate import MOST_PER_S, calibrate, rates_towards
 from sureshot_lab.capacity.observation import Observation, observe
 from sureshot_lab.capacity.plan import Demand, plan_capacity
 from sureshot_lab.capacity.prediction import check_prediction
@@ -114,6 +114,11 @@ def test_a_check_never_uses_the_run_it_predicts() -> None:
     assert found["in flight"].predicted == pytest.approx(44)
     with pytest.raises(LabError, match="needs other runs"):
         check_prediction([odd], odd)
+
+
+def test_a_calibration_measures_every_rate_twice_up_and_down() -> None:
+    assert rates_towards(600.0) == (120.0, 300.0, 600.0, 600.0, 300.0, 120.0)
+    assert max(rates_towards(5000.0)) == MOST_PER_S
 
 
 async def test_a_calibration_measures_what_a_plan_needs(tmp_path: Path) -> None:

@@ -135,3 +135,8 @@ async def test_a_fault_in_somebody_elses_service_is_refused(run: Run, tmp_path: 
             target=service.url, token=API_TOKEN, admin_token=ADMIN_TOKEN,
         )  # fmt: skip
     assert "needs a service of the laboratory's own" in result.reasons[0]
+
+
+async def test_a_disk_that_nobody_made_small_cannot_grow(run: Run) -> None:
+    result = await run({"fault": [{"kind": "disk-grows", "at_s": 1}]})
+    assert "needs service.disk_bytes" in result.reasons[0]
