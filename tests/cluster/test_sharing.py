@@ -23,3 +23,20 @@ async def test_what_one_process_accepts_is_delivered_by_all(tmp_path: Path) -> N
         first, second = await takes([member.url for member in deployed.members])
         assert first + second == 400 == len(deployed.ledger.received)
         assert min(first, second) > 0.35 * 400, (first, second)
+
+
+async def test_an_endpoints_rate_is_reached_by_all_of_them_together(tmp_path: Path) -> None:
+    """The one that holds as much of it as it may must not keep work from the other."""
+    async with cluster(tmp_path, "all", "all", queue_url="memory://") as deployed:
+        url = deployed.members[0].url
+        endpoint = {"name": "A", "url": deployed.target, "rateLimitPerSecond": 100}
+        endpoint_id = (await call(url, "POST", "/api/v1/endpoints", endpoint)).json["id"]
+        for _ in range(4):
+            body = {"webhooks": [{"endpointId": endpoint_id, "payload": n} for n in range(400)]}
+            assert (await call(url, "POST", "/api/v1/webhooks/batch", body)).status == 202
+        await deployed.quiet()
+        assert len(deployed.ledger.received) == 1600
+        arrived_s = sorted(times[0] for times in deployed.ledger.received.values())
+        # Without the burst at the start, and the end, when one of them has nothing more.
+        per_s = 800 / (arrived_s[1200] - arrived_s[400])
+        assert 85 < per_s < 110, per_s

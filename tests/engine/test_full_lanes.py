@@ -10,7 +10,7 @@ from typing import cast
 
 from sureshot.cli.sink_server import Behaviour, SinkServer
 from sureshot.delivery.lanes import Lanes
-from sureshot.ports import FULL, ClosedLane, Store
+from sureshot.ports import DISABLED, FULL, ClosedLane, Store
 from sureshot.store.sealing import Sealer
 from sureshot.store.sqlite import SqliteStore
 from tests.support.clock import NOON, ManualClock
@@ -94,6 +94,32 @@ async def test_a_lane_that_others_opened_is_closed_again_when_it_overflows() -> 
     lanes.open(lane)
     assert await store.written(lanes) == {"lane": "open"}
     assert lanes.is_open("lane")
+
+
+async def test_who_has_room_opens_what_another_process_closed_as_full() -> None:
+    """Not at once: the other one closes it again as soon as it is given too much."""
+    store, clock = LaneStore(CLOSED), ManualClock()
+    lanes = _lanes(store, clock)
+    await lanes.load()
+    lane = lanes.get("lane")
+    assert lanes.is_full(lane)
+    for passed_s, wanted in ((0.4, {}), (0.2, {"lane": "open"}), (1, {})):
+        clock.advance(passed_s)
+        lanes.drained(lane)
+        assert await store.written(lanes) == wanted
+    assert lanes.is_open("lane")
+    assert not lanes.is_full(lane)
+
+
+async def test_who_has_room_does_not_open_a_lane_closed_for_another_reason() -> None:
+    disabled = ClosedLane("lane", None, DISABLED)
+    store, clock = LaneStore(disabled), ManualClock()
+    lanes = _lanes(store, clock)
+    await lanes.load()
+    clock.advance(10)
+    lanes.drained(lanes.get("lane"))
+    assert await store.written(lanes) == {}
+    assert not lanes.is_open("lane")
 
 
 async def test_a_full_lane_goes_on_after_a_restart(tmp_path: Path) -> None:

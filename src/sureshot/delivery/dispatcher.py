@@ -155,7 +155,7 @@ class Dispatcher:
             self._went_wrong(lane, lease, outcome, decision)
         attempt = Attempt(lease.attempt_number, started_at, outcome)
         self._recorder.record(Result(lease, attempt, decision))
-        if lane.waiting or lane.marked == FULL:
+        if lane.waiting or self._lanes.is_full(lane):
             self.pump(lane)
 
     # -- what an outcome means for the lane ---------------------------------
@@ -230,8 +230,8 @@ class Dispatcher:
         self._open_drained(lane)
 
     def _open_drained(self, lane: Lane) -> None:
-        if lane.marked == FULL and lane.has_drained(self._lanes.share()):
-            self._lanes.open(lane)
+        if lane.has_drained(self._lanes.share()):
+            self._lanes.drained(lane)
 
     def _start_waiting(self, lane: Lane) -> None:
         lease = lane.waiting.popleft()

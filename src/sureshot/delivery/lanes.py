@@ -20,6 +20,10 @@ IDLE_LANES = 10_000
 FULL_S = 60.0
 """A full lane drains much sooner; if nobody opens it by then, who closed it may be gone."""
 
+FULL_ELSEWHERE_S = 0.5
+"""Others open what one process closed as full after this time: not at once, or a process that
+is given more than it can hold and one that has room would close and open it all the time."""
+
 
 class Lanes:
     """Finds a lease's lane; closes and opens lanes here and in the store."""
@@ -152,6 +156,25 @@ class Lanes:
             lane.marked = None
             self._full_until_s.pop(lane.key, None)
             self._writes.add((lane.key, None))
+
+    def is_full(self, lane: Lane) -> bool:
+        """Whether no more of *lane* is leased because some process holds as much as it may."""
+        return lane.marked == FULL or lane.key in self._full_until_s
+
+    def drained(self, lane: Lane) -> None:
+        """Open *lane* for all, whoever closed it as full: this process has room for more.
+
+        Else it would idle until the fullest process has room. That one closes the lane
+        again as soon as it is given more than it can hold.
+        """
+        if lane.marked == FULL:
+            self.open(lane)
+            return
+        until_s = self._full_until_s.get(lane.key)
+        if until_s is None:
+            return
+        if until_s - self._clock.monotonic() <= FULL_S - FULL_ELSEWHERE_S:
+            self._forget_full(lane.key)
 
     def open_full(self) -> None:
         """Open what this process closed as full: it ends, and takes no more."""

@@ -56,13 +56,15 @@ class LeakTest:
 
     ``per_s`` and ``per_webhook`` are Theil-Sen slopes; the latter is None when no
     webhook was counted. ``leaking`` only if their low ends are above what is worth
-    speaking of, and those of the floor as well.
+    speaking of, and those of the floor as well. ``over_s``: seconds looked at, those after
+    ``warm_up_s``.
     """
 
     growth: Growth
     per_s: Estimate
     per_webhook: Estimate | None
     warm_up_s: float
+    over_s: float
     leaking: bool
     reason: str
 
@@ -109,6 +111,7 @@ def leak_test(
         per_s,
         per_webhook,
         at_s[first] - at_s[0],
+        at_s[-1] - at_s[first],
         rising and not slowing,
         _reason(growth, per_s, per_webhook, rising=rising, slowing=slowing),
     )

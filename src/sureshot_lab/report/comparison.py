@@ -13,7 +13,7 @@ from sureshot_lab.report.files import write_whole
 from sureshot_lab.report.interval_bar import interval_bar, reach
 from sureshot_lab.report.markdown import md_table, plain
 from sureshot_lab.report.markup import Html, bullets, element, join, section, table
-from sureshot_lab.report.page import page
+from sureshot_lab.report.page import page, page_head
 from sureshot_lab.report.run_list import fingerprint
 from sureshot_lab.report.titles import title_of
 from sureshot_lab.result import RunResult, Verdict
@@ -118,12 +118,7 @@ def _html(a: Sequence[RunResult], b: Sequence[RunResult], rows: Sequence[Compari
     warning = element("div", element("p", WARNING), bullets(against), class_="notice", role="alert")
     return page(
         TITLE,
-        element(
-            "header",
-            element("p", "Sureshot performance laboratory", class_="eyebrow"),
-            element("h1", TITLE),
-            warning if against else None,
-        ),
+        page_head(TITLE, warning if against else None),
         section("figures", "Figures", _figures(rows)),
         section("sets", "The two sets", table(["", "A", "B"], _facts(a, b), kind="stack even")),
         section("runs", "Runs", _runs("A", a), _runs("B", b)),

@@ -8,7 +8,7 @@ from pathlib import Path
 from sureshot_lab.report.figures import change, figure, instant, unit_of
 from sureshot_lab.report.files import write_whole
 from sureshot_lab.report.markup import Html, bullets, element, join, link, section, table
-from sureshot_lab.report.page import page
+from sureshot_lab.report.page import page, page_head
 from sureshot_lab.report.run_list import (
     Group,
     Run,
@@ -54,10 +54,8 @@ def index_page(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
         counts += f", and {len(unreadable)} that cannot be read"
     return page(
         "Runs of the Sureshot performance laboratory",
-        element(
-            "header",
-            element("p", "Sureshot performance laboratory", class_="eyebrow"),
-            element("h1", "Runs"),
+        page_head(
+            "Runs",
             element("p", f"{counts}.", class_="meta"),
             element("nav", *_contents(unreadable), aria_label="On this page"),
         ),

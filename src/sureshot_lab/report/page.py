@@ -37,6 +37,16 @@ def page(title: str, *content: Child, script: bool = False) -> Html:
     return join([Html("<!DOCTYPE html>\n"), element("html", head, body, lang="en"), Html("\n")])
 
 
+def page_head(title: str, *below: Child, whose: str = "") -> Html:
+    """Return the head of a page: whose it is, its title, and what stands *below* them."""
+    return element(
+        "header",
+        element("p", f"Sureshot performance laboratory{whose}", class_="eyebrow"),
+        element("h1", title),
+        *below,
+    )
+
+
 @cache
 def _text(path: Path) -> Html:
     return Html(path.read_text(encoding="utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sureshot_lab.report.figures import duration, instant
 from sureshot_lab.report.markup import Html, bullets, element, join, section, table
+from sureshot_lab.report.page import page_head
 from sureshot_lab.report.titles import key_figures
 from sureshot_lab.report.verdicts import (
     MEANINGS,
@@ -41,14 +42,13 @@ def head(result: RunResult) -> Html:
         f"{result.scenario}, {conditions.size} size, engine {conditions.engine}. "
         f"{instant(conditions.started_at)}, {duration(lasted_s)}."
     )
-    return element(
-        "header",
-        element("p", f"Sureshot performance laboratory, run {result.id}", class_="eyebrow"),
-        element("h1", result.title),
+    return page_head(
+        result.title,
         element("p", meta, class_="meta"),
         _verdict(result),
         element("p", PARTIAL, class_="notice") if result.partial else None,
         tiles(result),
+        whose=f", run {result.id}",
     )
 
 

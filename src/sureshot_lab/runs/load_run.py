@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sureshot_lab.load.engines import offer_by
@@ -16,6 +16,7 @@ from sureshot_lab.runs.measure import Measured, duration_s, measure
 from sureshot_lab.runs.progress import Progress
 from sureshot_lab.runs.site import Site
 from sureshot_lab.runs.whereabouts import Whereabouts, whereabouts
+from sureshot_lab.sampler.exposition import Series
 from sureshot_lab.scenario import Model, Scenario, Stage
 from sureshot_lab.sink.sink_result import SinkResult
 
@@ -110,8 +111,23 @@ async def run_load(
     drained = await site.empty(STOPPED_DRAIN_S if early else scenario.drain_s)
     await asyncio.sleep(BEFORE_S)
     end_s = time.time() - offered.started_at_s
-    received = await site.sink.finish(offered.started_at_s)
-    samples = await site.samples_since(offered.started_at_s)
+    lasted_s = duration_s(offered, scenario.load.stages)
+    phases = [
+        Phase(name="load", start_s=0.0, end_s=lasted_s),
+        Phase(name="drain", start_s=lasted_s, end_s=max(end_s, load_end_s, lasted_s)),
+    ]
+    ended = await look_back(site, scenario, offered, phases, before, drained=drained)
+    return replace(ended, events=faults.events(offered.started_at_s))
+
+
+async def look_back(
+    site: Site, scenario: Scenario, offered: Offered, phases: list[Phase],
+    before: Mapping[Series, float], *, drained: bool,
+) -> LoadRun:  # fmt: skip
+    """Count what arrived, look up what did not. *before*: the service's counters at the begin."""
+    origin_s = offered.started_at_s
+    received = await site.sink.finish(origin_s)
+    samples = await site.samples_since(origin_s)
     found = await whereabouts(site.client, offered, received)
     lasted_s = duration_s(offered, scenario.load.stages)
     return LoadRun(
@@ -119,11 +135,8 @@ async def run_load(
         received=received,
         found=found,
         measured=measure(offered, received, found.found, lasted_s),
-        phases=[
-            Phase(name="load", start_s=0.0, end_s=lasted_s),
-            Phase(name="drain", start_s=lasted_s, end_s=max(end_s, load_end_s, lasted_s)),
-        ],
-        events=faults.events(offered.started_at_s),
+        phases=phases,
+        events=[],
         samples=samples,
         service_metrics=site.metrics.summary(before),
         drained=drained,

@@ -8,7 +8,7 @@ from pathlib import Path
 from sureshot_lab.report.figures import instant
 from sureshot_lab.report.files import write_whole
 from sureshot_lab.report.markup import Child, Html, bullets, element, pairs, section
-from sureshot_lab.report.page import page
+from sureshot_lab.report.page import page, page_head
 from sureshot_lab.result import RunResult
 
 
@@ -18,12 +18,8 @@ def write_series_page(
     """Write the page of a series to *path*; *first* of its runs tells the conditions."""
     content = page(
         title,
-        element(
-            "header",
-            element("p", "Sureshot performance laboratory", class_="eyebrow"),
-            element("h1", title),
-            element("p", answer, role="status"),
-            bullets(remarks) if remarks else None,
+        page_head(
+            title, element("p", answer, role="status"), bullets(remarks) if remarks else None
         ),
         *parts,
         section("conditions", "Conditions", _conditions(first)),

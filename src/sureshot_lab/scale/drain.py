@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,17 +14,13 @@ from pathlib import Path
 import msgspec
 
 from sureshot_lab.errors import LabError, TargetUnreachable
-from sureshot_lab.load.offer import Offered
 from sureshot_lab.result import Phase, RunResult
-from sureshot_lab.runs.load_run import BEFORE_S, LoadRun, make_offer, offer
-from sureshot_lab.runs.measure import duration_s, measure
+from sureshot_lab.runs.load_run import BEFORE_S, LoadRun, look_back, make_offer, offer
 from sureshot_lab.runs.options import Options
 from sureshot_lab.runs.outcome import conditions_of, new_run_id, result_of
 from sureshot_lab.runs.progress import Progress, silent
 from sureshot_lab.runs.run import write
 from sureshot_lab.runs.site import Site, open_site
-from sureshot_lab.runs.whereabouts import whereabouts
-from sureshot_lab.sampler.exposition import Series
 from sureshot_lab.sampler.summary import summarise
 from sureshot_lab.scale.emptying import arrivals_s, drained, slots_used_share
 from sureshot_lab.scale.offered import NONE_WAITS, RECEIVER_S
@@ -156,35 +152,13 @@ async def _fill_and_empty(
     is_empty = await site.empty(scenario.drain_s)
     left = await site.client.depth()
     await asyncio.sleep(BEFORE_S)
-    run = await _load_run(site, scenario, offered, resumed_s, before, is_empty=is_empty)
-    return Emptied(run=run, built=built, left=left, resumed_at_s=resumed_s - offered.started_at_s)
-
-
-async def _load_run(
-    site: Site, scenario: Scenario, offered: Offered, resumed_s: float,
-    before: Mapping[Series, float], *, is_empty: bool,
-) -> LoadRun:  # fmt: skip
-    origin_s = offered.started_at_s
-    end_s = time.time() - origin_s
-    received = await site.sink.finish(origin_s)
-    samples = await site.samples_since(origin_s)
-    found = await whereabouts(site.client, offered, received)
-    lasted_s = duration_s(offered, scenario.load.stages)
-    resumed_at_s = resumed_s - origin_s
-    return LoadRun(
-        offered=offered,
-        received=received,
-        found=found,
-        measured=measure(offered, received, found.found, lasted_s),
-        phases=[
-            Phase(name="fill", start_s=0.0, end_s=resumed_at_s),
-            Phase(name=EMPTYING, start_s=resumed_at_s, end_s=end_s),
-        ],
-        events=[],
-        samples=samples,
-        service_metrics=site.metrics.summary(before),
-        drained=is_empty,
-    )
+    resumed_at_s = resumed_s - offered.started_at_s
+    phases = [
+        Phase(name="fill", start_s=0.0, end_s=resumed_at_s),
+        Phase(name=EMPTYING, start_s=resumed_at_s, end_s=time.time() - offered.started_at_s),
+    ]
+    run = await look_back(site, scenario, offered, phases, before, drained=is_empty)
+    return Emptied(run=run, built=built, left=left, resumed_at_s=resumed_at_s)
 
 
 async def _sending(site: Site, act: str) -> None:

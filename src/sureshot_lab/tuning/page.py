@@ -12,7 +12,7 @@ from sureshot_lab.report.figures import change, figure, instant, unit_of
 from sureshot_lab.report.files import write_whole
 from sureshot_lab.report.interval_bar import interval_bar, reach
 from sureshot_lab.report.markup import Html, bullets, element, join, link, pairs, section, table
-from sureshot_lab.report.page import page
+from sureshot_lab.report.page import page, page_head
 from sureshot_lab.report.titles import title_of
 from sureshot_lab.tuning.objective import Objective
 from sureshot_lab.tuning.outcome import Tuning
@@ -71,10 +71,8 @@ def write_page(folder: Path, tuning: Tuning) -> Path:
     title = f"Tuning {tuning.scenario} for {tuning.objective}"
     content = page(
         title,
-        element(
-            "header",
-            element("p", "Sureshot performance laboratory", class_="eyebrow"),
-            element("h1", title),
+        page_head(
+            title,
             element("p", tuning.judgement.says, role="status"),
             bullets(tuning.remarks) if tuning.remarks else None,
         ),
