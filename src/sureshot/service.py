@@ -172,8 +172,10 @@ class Service:
         scheduler = Scheduler(store, queue, clock, self.owner, settings.lease_s)
         lanes = self.lanes = Lanes(
             store, clock, slots.limit, settings.breaker_threshold, settings.breaker_open_s,
-            adaptive=settings.adaptive_in_flight, opened=scheduler.wake,
+            adaptive=settings.adaptive_in_flight, brokered=queue.brokered,
+            opened=scheduler.wake,
         )  # fmt: skip
+        scheduler.besides = lanes.full_here
         policy = RetryPolicy(settings.retry_schedule_s)
         defaults = Defaults(settings.timeout_s, policy, settings.max_in_flight_per_endpoint)
         directory = self.directory = Directory(store, clock, defaults, lanes.enable, lanes.disable)

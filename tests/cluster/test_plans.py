@@ -32,7 +32,7 @@ CALLS = {
     "known_keys": "'{t}', '{k}'",
     "paused_and_next_end": "",
     "void_expired": "1",
-    "waiting_lanes": "'', 100",
+    "waiting_lanes": "'', 100, ''",
     "claim_probes": "'{a}', 1, 1",
     "pick_due": "'{a}', '{5}', 1, 10",
     "take_leases": f"'{{{KEY}}}', 1, 'p'",

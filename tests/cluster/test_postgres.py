@@ -12,7 +12,7 @@ import pytest
 
 from sureshot.domain.errors import ConfigurationError
 from sureshot.domain.model import Lease, Scope, Token
-from sureshot.ports import Added, Beat, Change, ChangeKind
+from sureshot.ports import FULL, Added, Beat, Change, ChangeKind
 from sureshot.store import postgres_pool, postgres_schema, postgres_watch
 from sureshot.store.postgres import PostgresStore
 from sureshot.store.sealing import Sealer
@@ -277,6 +277,42 @@ async def test_others_hear_of_a_change_within_milliseconds_and_oneself_does_not(
     assert [change for change in own if change.origin == "p_1"] == []
     await one.close()
     await two.close()
+
+
+async def test_a_rest_a_receiver_asked_for_is_not_cut_short_because_a_lane_is_full(
+    url: str,
+) -> None:
+    store = await _opened(url, "p_1")
+    hour = NOON + timedelta(hours=1)
+    await store.change_lanes(closing("resting", hour, "overloaded"))
+    await store.change_lanes(closing("rested", NOON - timedelta(days=36500), "overloaded"))
+    full = closing("resting", NOON, FULL) | closing("rested", NOON, FULL)
+    await store.change_lanes(full | closing("new", NOON, FULL))
+    closed = {one.lane: one.reason for one in await store.closed_lanes()}
+    assert closed == {"resting": "overloaded", "rested": FULL, "new": FULL}
+    await store.close()
+
+
+async def test_no_lane_is_left_out_where_the_database_sorts_otherwise_than_python(
+    url: str,
+) -> None:
+    """An English order has a, B, c, where that of code points has B, a, c."""
+    name = url.rpartition("/")[2]
+    server = await asyncpg.connect(url.replace(name, "postgres"))
+    await server.execute(f"DROP DATABASE {name}")
+    await server.execute(
+        f"CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+    )
+    await server.close()
+    store = await _opened(url, "p_1")
+    lanes = ["a", "B", "c", "D", "e", "F", "g", "H"]
+    await store.add([(webhook(lane=lane), False) for lane in lanes], terms())
+    leased: list[str] = []
+    for _ in lanes:
+        due = await store.lease_due(1, 1, NOON, terms("p_1"))
+        leased += [lease.lane for lease in due.leases]
+    assert sorted(leased) == sorted(lanes)
+    await store.close()
 
 
 async def test_the_leases_of_a_silent_process_are_voided_and_those_of_others_are_not(

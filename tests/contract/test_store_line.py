@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sureshot.domain.model import ErrorKind, Lease, NewWebhook, Outcome, WebhookState
-from sureshot.ports import Added, KeyConflict, Store, Twin
+from sureshot.ports import FULL, Added, KeyConflict, Store, Twin
 from tests.contract.conftest import Reopen
 from tests.support.builders import (
     closing,
@@ -209,6 +209,39 @@ async def test_a_closed_lane_is_passed_over_until_it_opens(store: Store) -> None
     assert found.next_due_at == LATER
     await store.change_lanes({"shut": None})
     assert [lease.lane for lease in await _due(store)] == ["shut"]
+
+
+async def test_lanes_to_pass_over_are_passed_over_and_nothing_is_woken_for_them(
+    store: Store,
+) -> None:
+    free = [webhook(lane=lane) for lane in ("full", "open", "shut")]
+    await store.add([(new, False) for new in free], terms())
+    await store.change_lanes(closing("shut", LATER, "breaker_open"))
+    found = await store.lease_due(10, 10, NOON, terms(), besides=frozenset({"full", "shut"}))
+    assert [lease.lane for lease in found.leases] == ["open"]
+    assert found.next_due_at is None or found.next_due_at > LATER
+    assert [lease.lane for lease in await _due(store, LATER)] == ["full", "shut"]
+
+
+async def test_only_what_is_closed_as_full_is_opened_as_full(store: Store) -> None:
+    await store.change_lanes(
+        closing("full", LATER, FULL)
+        | closing("resting", LATER, "overloaded")
+        | closing("off", None, "disabled")
+    )
+    await store.open_full(["full", "resting", "off", "never closed"])
+    closed = {one.lane: one.reason for one in await store.closed_lanes()}
+    assert closed == {"resting": "overloaded", "off": "disabled"}
+
+
+async def test_a_probe_that_found_no_room_is_made_as_soon_as_there_is(store: Store) -> None:
+    """The lane of a receiver that works again must not wait for a lease nobody has."""
+    first = [(webhook(lane="a busy one"), False) for _ in range(3)]
+    await store.add([*first, (webhook(lane="half open"), False)], terms())
+    await store.change_lanes(closing("half open", NOON, "breaker_open"))
+    now = NOON + timedelta(seconds=1)
+    leased = [lease.lane for _ in range(4) for lease in await _due(store, now, limit=1)]
+    assert sorted(leased) == ["a busy one"] * 3 + ["half open"]
 
 
 async def test_a_half_open_lane_gives_one_probe_at_a_time(reopen: Reopen) -> None:

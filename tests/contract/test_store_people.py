@@ -200,6 +200,21 @@ async def test_deleting_an_endpoint_cancels_what_waits_for_it(store: Store) -> N
     assert [lease.webhook_id for lease in found.leases] == [other.id]
 
 
+async def test_deleting_an_endpoint_leaves_what_was_sent_to_its_url(store: Store) -> None:
+    """It waits in the endpoint's lane, and yet asked for a url and not for the endpoint."""
+    made = endpoint()
+    await store.put_endpoint(made)
+    free, leased = webhook(lane=made.id), webhook(lane=made.id)
+    await store.add([(free, False), (leased, True)], terms())
+    await store.delete_endpoint(made.id)
+    for one in (free, leased):
+        found = await store.get("default", one.id)
+        assert found is not None
+        assert found.state is WebhookState.QUEUED
+    due = await store.lease_due(10, 10, NOON, terms())
+    assert [lease.webhook_id for lease in due.leases] == [free.id]
+
+
 async def _closed(store: Store) -> dict[str, str]:
     return {one.lane: one.reason for one in await store.closed_lanes()}
 

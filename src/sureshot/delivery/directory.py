@@ -43,7 +43,7 @@ class Directory:
         self.subscriptions = Subscriptions()
         self._by_url: dict[tuple[str, str], Endpoint] = {}
         self._of_endpoint: dict[str, Destination] = {}
-        self._of_url: OrderedDict[tuple[str, str], Destination] = OrderedDict()
+        self._of_url: OrderedDict[tuple[str, str, str], Destination] = OrderedDict()
 
     async def load(self) -> None:
         """Read everything from the store."""
@@ -192,7 +192,7 @@ class Directory:
         if lease.endpoint_id is not None:
             found = self._of_endpoint.get(lease.endpoint_id)
         else:
-            found = self._of_url.get((lease.tenant, lease.url or ""))
+            found = self._of_url.get((lease.tenant, lease.url or "", lease.lane))
         if found is not None and (
             found.valid_until is None or found.valid_until > self._clock.now()
         ):
@@ -209,12 +209,17 @@ class Directory:
             self._of_endpoint[endpoint.id] = made
             return made
         url = lease.url or ""
-        endpoint = self._by_url.get((lease.tenant, url))
+        endpoint = self._by_url.get((lease.tenant, url)) or self._disabled(lease.lane)
         if endpoint is None:
             made = destination_of_url(url, self.tenant(lease.tenant), now, self._defaults)
         else:
             made = destination_of_endpoint(endpoint, url, now, self._defaults)
-        self._of_url[lease.tenant, url] = made
+        self._of_url[lease.tenant, url, lease.lane] = made
         if len(self._of_url) > URLS_REMEMBERED:
             self._of_url.popitem(last=False)
         return made
+
+    def _disabled(self, lane: str) -> Endpoint | None:
+        """Return the disabled endpoint whose lane this is: what was sent to its url waits too."""
+        endpoint = self._endpoints.get(lane)
+        return endpoint if endpoint is not None and not endpoint.enabled else None

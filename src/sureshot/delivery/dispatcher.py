@@ -155,8 +155,9 @@ class Dispatcher:
             self._went_wrong(lane, lease, outcome, decision)
         attempt = Attempt(lease.attempt_number, started_at, outcome)
         self._recorder.record(Result(lease, attempt, decision))
-        if lane.waiting or self._lanes.is_full(lane):
+        if lane.waiting or lane.marked == FULL:
             self.pump(lane)
+        self._lanes.settle(lane)
 
     # -- what an outcome means for the lane ---------------------------------
 
@@ -216,6 +217,7 @@ class Dispatcher:
             # Others may have taken these over. A heartbeat tells; they are given back then.
             self._pump_later(lane, DOUBT_S)
             return
+        self._renew_limits(lane)
         while lane.waiting:
             now_s = self._clock.monotonic()
             admission = lane.admit(now_s, self._lanes.share())
@@ -229,9 +231,15 @@ class Dispatcher:
             self._start_waiting(lane)
         self._open_drained(lane)
 
+    def _renew_limits(self, lane: Lane) -> None:
+        """Have *lane* keep to what its endpoint's limits are by now, though nothing new comes."""
+        destination = self._directory.destination(lane.waiting[0]) if lane.waiting else None
+        if destination is not None:
+            self._lanes.of(lane.key, destination)
+
     def _open_drained(self, lane: Lane) -> None:
-        if lane.has_drained(self._lanes.share()):
-            self._lanes.drained(lane)
+        if lane.marked == FULL and lane.has_drained(self._lanes.share()):
+            self._lanes.open(lane)
 
     def _start_waiting(self, lane: Lane) -> None:
         lease = lane.waiting.popleft()
@@ -253,12 +261,15 @@ class Dispatcher:
             self._open_drained(lane)
 
     def release_expiring(self) -> None:
-        """Give back the waiting leases that would end before an attempt could."""
+        """Give back the waiting leases that would end before an attempt could.
+
+        The others may start sooner than was thought: limits change.
+        """
         now = self._clock.now()
         for lane in self._lanes.waiting():
             while lane.waiting and self._expires_soon(lane.waiting[0], now):
                 self._recorder.release(lane.waiting.popleft())
-            self._open_drained(lane)
+            self.pump(lane)
 
     def _expires_soon(self, lease: Lease, now: datetime) -> bool:
         destination = self._directory.destination(lease)

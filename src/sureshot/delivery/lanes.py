@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 
 from sureshot.delivery.batcher import Batcher
 from sureshot.delivery.destination import Destination
@@ -16,13 +17,21 @@ from sureshot.ports import DISABLED, FULL, Clock, ClosedLane, Store
 
 IDLE_LANES = 10_000
 """Above this many lanes, one that has nothing to remember is forgotten when it falls idle."""
+TROUBLED_LANES = 10 * IDLE_LANES
+"""Above this many, also one that remembers a few failures in a row."""
 
 FULL_S = 60.0
 """A full lane drains much sooner; if nobody opens it by then, who closed it may be gone."""
 
-FULL_ELSEWHERE_S = 0.5
-"""Others open what one process closed as full after this time: not at once, or a process that
-is given more than it can hold and one that has room would close and open it all the time."""
+
+class Opening(Enum):
+    """How a lane is opened in the store: whatever closed it, or only if it is closed as full."""
+
+    ANYHOW = "anyhow"
+    IF_FULL = "if_full"
+
+
+LaneChange = ClosedLane | Opening
 
 
 class Lanes:
@@ -37,12 +46,15 @@ class Lanes:
         open_s: float,
         *,
         adaptive: bool = True,
+        brokered: bool = True,
         opened: Callable[[], None] = lambda: None,
     ) -> None:
         """*threshold* failures in a row open a breaker for *open_s* seconds.
 
-        *opened* is told when the store has lanes open again: what waits there is due.
+        *opened* is told when lanes are open again: what waits there is due.
         *adaptive*: each lane learns how many at once its receiver bears.
+        *brokered*: leases reach this process by a broker, so that a lane which is full here
+        is closed for all; else this process alone passes over it when it leases.
         """
         self._store = store
         self._clock = clock
@@ -51,13 +63,15 @@ class Lanes:
         self._threshold = threshold
         self._open_s = open_s
         self._adaptive = adaptive
+        self._brokered = brokered
         self._opened = opened
         self._lanes: dict[str, Lane] = {}
         self._disabled: set[str] = set()
         self._full_until_s: dict[str, float] = {}
+        self._full_here: set[str] = set()
         self._workers = 1
         self._active = 0
-        self._writes: Batcher[tuple[str, ClosedLane | None]] = Batcher(self._write)
+        self._writes: Batcher[tuple[str, LaneChange]] = Batcher(self._write)
 
     async def load(self) -> None:
         """Remember which lanes the store holds closed."""
@@ -92,6 +106,10 @@ class Lanes:
         closed_elsewhere = key in self._disabled or key in self._full_until_s
         return (lane is None or lane.marked is None) and not closed_elsewhere
 
+    def full_here(self) -> frozenset[str]:
+        """Return the lanes this process is not to lease for, until it has room in them."""
+        return frozenset(self._full_here)
+
     def open_breakers(self) -> int:
         """Return how many lanes are closed because their receiver is in trouble."""
         return sum(1 for lane in self._lanes.values() if lane.marked not in {None, FULL})
@@ -123,8 +141,17 @@ class Lanes:
             self._open_forsaken(lane.key)
         if lane.in_flight == 0:
             self._active -= 1
-            if len(self._lanes) > IDLE_LANES and lane.idle:
-                self._lanes.pop(lane.key, None)
+
+    def settle(self, lane: Lane) -> None:
+        """Forget *lane* if there are very many and it has nothing to remember.
+
+        Only after what its last outcome means is in it: a closing of a forgotten lane
+        would be known to the store alone, and nobody would open it.
+        """
+        if len(self._lanes) <= IDLE_LANES or not lane.idle:
+            return
+        if lane.breaker.untroubled or len(self._lanes) > TROUBLED_LANES:
+            self._lanes.pop(lane.key, None)
 
     # -- closing and opening ------------------------------------------------
 
@@ -135,13 +162,17 @@ class Lanes:
             return
         lane.closed_until_s = until_s
         self._full_until_s.pop(lane.key, None)
+        self._full_here.discard(lane.key)
         self._mark(lane, for_s, reason)
 
     def overflowed(self, lane: Lane) -> None:
         """Let no more of *lane* be leased: it is full here, until it is opened."""
         if lane.marked not in {None, FULL}:
             return
-        if lane.marked is None or lane.key not in self._full_until_s:
+        if not self._brokered:
+            lane.marked = FULL
+            self._full_here.add(lane.key)
+        elif lane.marked is None or lane.key not in self._full_until_s:
             self._full_until_s[lane.key] = self._clock.monotonic() + FULL_S
             self._mark(lane, FULL_S, FULL)
 
@@ -152,29 +183,15 @@ class Lanes:
     def open(self, lane: Lane) -> None:
         """Open *lane*; one that is open costs nothing."""
         lane.closed_until_s = 0.0
-        if lane.marked is not None:
-            lane.marked = None
-            self._full_until_s.pop(lane.key, None)
-            self._writes.add((lane.key, None))
-
-    def is_full(self, lane: Lane) -> bool:
-        """Whether no more of *lane* is leased because some process holds as much as it may."""
-        return lane.marked == FULL or lane.key in self._full_until_s
-
-    def drained(self, lane: Lane) -> None:
-        """Open *lane* for all, whoever closed it as full: this process has room for more.
-
-        Else it would idle until the fullest process has room. That one closes the lane
-        again as soon as it is given more than it can hold.
-        """
-        if lane.marked == FULL:
-            self.open(lane)
+        if lane.marked is None:
             return
-        until_s = self._full_until_s.get(lane.key)
-        if until_s is None:
-            return
-        if until_s - self._clock.monotonic() <= FULL_S - FULL_ELSEWHERE_S:
-            self._forget_full(lane.key)
+        was_full, lane.marked = lane.marked == FULL, None
+        self._full_until_s.pop(lane.key, None)
+        if lane.key in self._full_here:
+            self._full_here.discard(lane.key)
+            self._opened()
+        else:
+            self._writes.add((lane.key, Opening.IF_FULL if was_full else Opening.ANYHOW))
 
     def open_full(self) -> None:
         """Open what this process closed as full: it ends, and takes no more."""
@@ -196,7 +213,7 @@ class Lanes:
         lane = self._lanes.get(key)
         if lane is None or lane.marked != FULL:
             del self._full_until_s[key]
-            self._writes.add((key, None))
+            self._writes.add((key, Opening.IF_FULL))
 
     def probe_lost(self, key: str) -> None:
         """Let another probe through: the last one ended without telling anything."""
@@ -225,11 +242,14 @@ class Lanes:
             self._disabled.discard(key)
             left_s = (closed.until - self._clock.now()).total_seconds()
             until_s = self._clock.monotonic() + left_s
+            lane = self._lanes.get(key)
             if closed.reason == FULL:
-                self._full_until_s[key] = until_s
+                if lane is None or lane.marked in {None, FULL}:
+                    self._full_until_s[key] = until_s
                 return
             self._full_until_s.pop(key, None)
-            lane = self.get(key)
+            self._full_here.discard(key)
+            lane = lane or self.get(key)
             lane.marked = closed.reason
             lane.closed_until_s = max(lane.closed_until_s, until_s)
 
@@ -256,7 +276,7 @@ class Lanes:
     def enable(self, key: str) -> None:
         """Open an endpoint's lane whatever closed it, forgetting the trouble it had."""
         self.observe(key, None)
-        self._writes.add((key, None))
+        self._writes.add((key, Opening.ANYHOW))
 
     async def drain(self) -> None:
         """Wait until every closing and opening is written."""
@@ -266,12 +286,24 @@ class Lanes:
         """Give up what is not written: whoever sends there next finds out anew."""
         self._writes.abandon()
 
-    async def _write(self, batch: list[tuple[str, ClosedLane | None]]) -> None:
+    async def _write(self, batch: list[tuple[str, LaneChange]]) -> None:
         # All at once: thousands of receivers may fall ill together.
-        latest = dict(batch)
-        await persist(lambda: self._store.change_lanes(latest), "lane")
-        if not all(latest.values()):
+        for changes in _in_turns(batch):
+            await self._write_together(changes)
+        if any(isinstance(change, Opening) for _key, change in batch):
             self._opened()
+
+    async def _write_together(self, changes: dict[str, LaneChange]) -> None:
+        drained = [key for key, change in changes.items() if change is Opening.IF_FULL]
+        rest = {
+            key: change if isinstance(change, ClosedLane) else None
+            for key, change in changes.items()
+            if change is not Opening.IF_FULL
+        }
+        if rest:
+            await persist(lambda: self._store.change_lanes(rest), "lane")
+        if drained:
+            await persist(lambda: self._store.open_full(drained), "lane")
 
     # -- telling ------------------------------------------------------------
 
@@ -298,3 +330,24 @@ class Lanes:
 
     def _in(self, wait_s: float) -> datetime:
         return self._clock.now() + timedelta(seconds=wait_s)
+
+
+def _in_turns(batch: Sequence[tuple[str, LaneChange]]) -> list[dict[str, LaneChange]]:
+    """Return *batch* as few sets of changes, each with the last one of every lane.
+
+    What concerns fullness alone does not stand for what was asked before it: that is
+    written first.
+    """
+    turns: list[dict[str, LaneChange]] = [{}]
+    for key, change in batch:
+        before = turns[-1].get(key)
+        if before is not None and _of_fullness(change) and not _of_fullness(before):
+            turns.append({})
+        turns[-1][key] = change
+    return turns
+
+
+def _of_fullness(change: LaneChange) -> bool:
+    if isinstance(change, ClosedLane):
+        return change.reason == FULL
+    return change is Opening.IF_FULL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import timedelta
 
 from sureshot.domain.errors import Overloaded
@@ -26,6 +27,8 @@ class Scheduler:
     def __init__(
         self, store: Store, queue: Queue, clock: Clock, owner: str, lease_s: float
     ) -> None:
+        self.besides: Callable[[], frozenset[str]] = frozenset
+        """Tells the lanes not to lease for, though they are open to others."""
         self._store = store
         self._queue = queue
         self._clock = clock
@@ -66,8 +69,9 @@ class Scheduler:
         terms = LeaseTerms(owner, now + timedelta(seconds=self._lease_s))
         began_s = self._clock.monotonic()
         due = await self._store.lease_due(
-            min(room, BATCH), PER_LANE, now, terms, limit_bytes=room_bytes
-        )
+            min(room, BATCH), PER_LANE, now, terms, limit_bytes=room_bytes,
+            besides=self.besides(),
+        )  # fmt: skip
         try:
             await self._queue.publish(due.leases)
         except Overloaded as error:

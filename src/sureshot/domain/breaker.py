@@ -37,6 +37,11 @@ class Breaker:
         self._failures = 0
         self.state = BreakerState.CLOSED
 
+    @property
+    def untroubled(self) -> bool:
+        """Whether there is no failure to remember."""
+        return self.state is BreakerState.CLOSED and not self._failures
+
     def admit(self, now_s: float) -> bool:
         """Whether a request may start; taking the answer True from an open one is the probe."""
         if self.state is BreakerState.CLOSED:

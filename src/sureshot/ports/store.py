@@ -102,11 +102,12 @@ class Store(Protocol):
         terms: LeaseTerms,
         *,
         limit_bytes: int = 64 << 20,
+        besides: frozenset[str] = frozenset(),
     ) -> Due:
         """Lease up to *limit* webhooks that are due at *now*, fairly by lane.
 
-        At most *per_lane* come from one lane; it stops after *limit_bytes* of
-        payload, yet never before the first webhook.
+        At most *per_lane* come from one lane, none from those in *besides*; it stops
+        after *limit_bytes* of payload, yet never before the first webhook.
 
         Retries, scheduled webhooks, overflow and orphans are one case here.
         Atomic; concurrent callers never get the same webhook. Closed lanes
@@ -226,8 +227,13 @@ class Store(Protocol):
         """Close lanes, or open them where the value is None, all in one transaction.
 
         ``lease_due`` passes over a closed lane until then, or until it is opened. The
-        lane of a disabled endpoint stays closed, whatever this asks for.
+        lane of a disabled endpoint stays closed, whatever this asks for. Where processes
+        share the store, one that is closed for another reason is not closed as ``FULL``.
         """
+        ...
+
+    async def open_full(self, lanes: Sequence[str]) -> None:
+        """Open those of *lanes* that are closed as ``FULL``, whoever closed them."""
         ...
 
     async def closed_lanes(self) -> list[ClosedLane]:

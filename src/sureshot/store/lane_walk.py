@@ -17,23 +17,26 @@ class LaneWalk:
         self.after = ""
         """The lane behind which to look next; lanes are in the order of their names."""
         self.under_way = False
-        self._start = ""
+        self.start = ""
+        """The lane behind which this walk began; "" is before all."""
         self._wrapped = False
 
     def begin_behind(self, lane: str) -> None:
         """Begin a new walk behind *lane*."""
-        self.after = self._start = lane
+        self.after = self.start = lane
         self.under_way = self._wrapped = False
 
-    def take(self, lanes: Sequence[str], asked: int) -> int:
-        """Note the *lanes* found behind ``after``, of *asked* for; return how many belong here."""
-        kept = len(lanes)
-        if self._wrapped:
-            kept = sum(1 for lane in lanes if lane <= self._start)
+    def take(self, lanes: Sequence[str], asked: int, up_to_start: int) -> int:
+        """Note the *lanes* found behind ``after``, of *asked* for; return how many belong here.
+
+        *up_to_start* of them are not behind ``start`` in the order of whoever found them:
+        a database may sort otherwise than this language.
+        """
+        kept = up_to_start if self._wrapped else len(lanes)
         self.under_way = True
         if kept == asked:
             self.after = lanes[-1]
-        elif self._wrapped or not self._start:
+        elif self._wrapped or not self.start:
             self.begin_behind("")
         else:
             self.after, self._wrapped = "", True

@@ -169,9 +169,12 @@ class PostgresStore(PostgresUpkeep):
         terms: LeaseTerms,
         *,
         limit_bytes: int = 64 << 20,
+        besides: frozenset[str] = frozenset(),
     ) -> Due:
         """See ``Store.lease_due``."""
-        return await self._due.lease_due(self._database, limit, limit_bytes, per_lane, now, terms)
+        return await self._due.lease_due(
+            self._database, limit, limit_bytes, per_lane, now, terms, besides
+        )
 
     async def renew(self, leases: Sequence[Lease], terms: LeaseTerms) -> list[Lease]:
         """See ``Store.renew``."""
@@ -252,6 +255,11 @@ class PostgresStore(PostgresUpkeep):
         await postgres_changes.change_lanes(self._database, changes, self._owner)
         if None in changes.values():
             self._watch.announce_due()
+
+    async def open_full(self, lanes: Sequence[str]) -> None:
+        """See ``Store.open_full``."""
+        await postgres_changes.open_full(self._database, lanes, self._owner)
+        self._watch.announce_due()
 
     async def closed_lanes(self) -> list[ClosedLane]:
         """See ``Store.closed_lanes``."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sureshot.domain.model import FINAL, Webhook, WebhookState
-from sureshot.ports import Change, ChangeKind, ClosedLane
+from sureshot.ports import FULL, Change, ChangeKind, ClosedLane
 from sureshot.store.postgres_pool import Connection, Database
 from sureshot.store.postgres_reads import get
 from sureshot.store.postgres_schema import SQL
@@ -54,6 +54,14 @@ async def change_lanes(
             written += await connection.fetch(SQL["open_lanes"], opened)
         told = [(row["lane"], changes[row["lane"]]) for row in written]
         await announce(connection, *(Change(ChangeKind.LANE, *one, origin) for one in told))
+
+
+async def open_full(database: Database, lanes: Sequence[str], origin: str) -> None:
+    """Open those of *lanes* that are closed as full, and tell everybody."""
+    async with database.transaction() as connection:
+        opened = await connection.fetch(SQL["open_full"], sorted(lanes), FULL)
+        told = (Change(ChangeKind.LANE, row["lane"], None, origin) for row in opened)
+        await announce(connection, *told)
 
 
 async def forget_old_lanes(connection: Connection, before: datetime) -> None:

@@ -43,6 +43,7 @@ class DueQuery:
         per_lane: int,
         now: datetime,
         terms: LeaseTerms,
+        besides: frozenset[str],
     ) -> Due:
         """See ``Store.lease_due``."""
         now_us = to_us(now)
@@ -55,7 +56,7 @@ class DueQuery:
                 next_end = None
             wake_us = self._wake_us if self._walk.under_way else NEVER_US
             wake_us = min(wake_us, next_end or NEVER_US)
-            lanes = await self._lanes(connection)
+            lanes = [one for one in await self._lanes(connection) if one["lane"] not in besides]
             ready, later_us = _ready(lanes, now_us)
             wake_us = min(wake_us, later_us)
             leases: list[Lease] = []
@@ -85,8 +86,10 @@ class DueQuery:
         lanes: list[Any] = []
         while len(lanes) < LANES_PER_CALL:
             asked = LANES_PER_CALL - len(lanes)
-            found = await connection.fetch(SQL["waiting_lanes"], self._walk.after, asked)
-            lanes += found[: self._walk.take([lane["lane"] for lane in found], asked)]
+            walk = self._walk
+            found = await connection.fetch(SQL["waiting_lanes"], walk.after, asked, walk.start)
+            up_to_start = sum(1 for lane in found if lane["up_to_start"])
+            lanes += found[: walk.take([lane["lane"] for lane in found], asked, up_to_start)]
             if not self._walk.under_way:
                 break
         return lanes
@@ -117,28 +120,46 @@ async def _take(
     terms_us: int,
 ) -> tuple[list[Lease], bool, str | None]:
     """Return the leases taken, whether more is likely due at once, and where a limit was met."""
-    half_open = [lane["lane"] for lane in ready if lane["closed"]]
-    probes = set()
-    if half_open:
-        # Whoever moves the closing on has the probe; the others find the lane closed.
-        records = await connection.fetch(SQL["claim_probes"], half_open, terms_us, to_us(now))
-        probes = {record["lane"] for record in records}
-    wanted = [lane for lane in ready if not lane["closed"] or lane["lane"] in probes]
-    rooms = [1 if lane["closed"] else per_lane for lane in wanted]
+    rooms = [1 if lane["closed"] else per_lane for lane in ready]
     picked = await connection.fetch(
-        SQL["pick_due"], [lane["lane"] for lane in wanted], rooms, to_us(now), limit
+        SQL["pick_due"], [lane["lane"] for lane in ready], rooms, to_us(now), limit
     )
     chosen, crashed, cut = _choose(picked, limit_bytes)
     for key in crashed:
         await _fail_crashed(connection, key, now)
+    half_open = {lane["lane"] for lane in ready if lane["closed"]}
+    chosen = await _with_probes(connection, picked, chosen, half_open, terms_us, now)
     if not chosen:
         return [], bool(crashed), None
     records = await connection.fetch(SQL["take_leases"], chosen, terms_us, terms.owner)
     by_key = {record["key"]: lease_from_row(tuple(record), terms.expires_at) for record in records}
     limited = len(picked) == limit or cut
-    full = limited or _a_lane_is_full(picked, wanted, per_lane)
+    full = limited or _a_lane_is_full(picked, half_open, per_lane)
     last_lane = by_key[chosen[-1]].lane if limited and chosen[-1] in by_key else None
     return [by_key[key] for key in chosen if key in by_key], full, last_lane
+
+
+async def _with_probes(
+    connection: Connection,
+    picked: list[Any],
+    chosen: list[int],
+    half_open: set[str],
+    terms_us: int,
+    now: datetime,
+) -> list[int]:
+    """Return *chosen* without what is of half-open lanes whose probe somebody else has.
+
+    Whoever moves a lane's closing on has its probe. Only what is leased claims one:
+    a probe that is not made would keep its lane closed for the time of a lease.
+    """
+    taken = set(chosen)
+    lane_of = {row["key"]: row["lane"] for row in picked if row["key"] in taken}
+    asked = sorted(half_open.intersection(lane_of.values()))
+    if not asked:
+        return chosen
+    records = await connection.fetch(SQL["claim_probes"], asked, terms_us, to_us(now))
+    closed = set(asked) - {record["lane"] for record in records}
+    return [key for key in chosen if lane_of[key] not in closed]
 
 
 def _choose(picked: list[Any], limit_bytes: int) -> tuple[list[int], list[int], bool]:
@@ -161,12 +182,11 @@ def _choose(picked: list[Any], limit_bytes: int) -> tuple[list[int], list[int], 
     return chosen, crashed, False
 
 
-def _a_lane_is_full(picked: list[Any], wanted: list[Any], per_lane: int) -> bool:
+def _a_lane_is_full(picked: list[Any], half_open: set[str], per_lane: int) -> bool:
     counts: dict[str, int] = {}
     for row in picked:
         counts[row["lane"]] = counts.get(row["lane"], 0) + 1
-    closed = {lane["lane"] for lane in wanted if lane["closed"]}
-    return any(count >= per_lane for lane, count in counts.items() if lane not in closed)
+    return any(count >= per_lane for lane, count in counts.items() if lane not in half_open)
 
 
 async def _fail_crashed(connection: Connection, key: int, now: datetime) -> None:

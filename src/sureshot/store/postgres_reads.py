@@ -135,7 +135,7 @@ async def counts(database: Database, now: datetime) -> Counts:
         free, leased = await connection.fetchrow(SQL["counts"])
         oldest = None
         if free:
-            lanes = await connection.fetch(SQL["waiting_lanes"], "", LANES_PER_CALL)
+            lanes = await connection.fetch(SQL["waiting_lanes"], "", LANES_PER_CALL, "")
             oldest = min((lane["due_at"] for lane in lanes), default=None)
     overdue = oldest is not None and oldest <= to_us(now)
     return Counts(free + leased, free, from_us(oldest) if oldest is not None and overdue else None)

@@ -161,12 +161,13 @@ class SqliteStore:
         terms: LeaseTerms,
         *,
         limit_bytes: int = 64 << 20,
+        besides: frozenset[str] = frozenset(),
     ) -> Due:
         """See ``Store.lease_due``."""
         if self._paused:
             return Due([], None)
         return await self._writer.run(
-            self._due.lease_due, limit, limit_bytes, per_lane, now, terms, self._lanes.rows
+            self._due.lease_due, limit, limit_bytes, per_lane, now, terms, self._lanes.rows, besides
         )
 
     async def renew(self, leases: Sequence[Lease], terms: LeaseTerms) -> list[Lease]:
@@ -252,6 +253,11 @@ class SqliteStore:
         """See ``Store.change_lanes``."""
         await self._writer.run(sqlite_lanes.change_lanes, changes)
         self._lanes.change(changes)
+
+    async def open_full(self, lanes: Sequence[str]) -> None:
+        """See ``Store.open_full``."""
+        await self._writer.run(sqlite_lanes.open_full, lanes)
+        self._lanes.open_full(lanes)
 
     async def closed_lanes(self) -> list[ClosedLane]:
         """See ``Store.closed_lanes``."""

@@ -45,6 +45,7 @@ class DueQuery:
         now: datetime,
         terms: LeaseTerms,
         closed: ClosedLanes,
+        besides: frozenset[str],
     ) -> Due:
         """Take leases; *closed* maps lanes to when they open (µs, None: not by time).
 
@@ -58,7 +59,7 @@ class DueQuery:
         wake_us = self._wake_us if self._walk.under_way else _next_lease_end(connection)
         for lane, due_us in self._waiting_lanes(connection):
             opens_us = _opens_us(closed, lane, now_us)
-            if opens_us is None:
+            if opens_us is None or lane in besides:
                 continue
             ready_us = max(due_us, opens_us)
             if ready_us <= now_us:
@@ -87,7 +88,9 @@ class DueQuery:
     def _waiting_lanes(self, connection: apsw.Connection) -> Iterator[tuple[str, int]]:
         for _ in range(LANES_PER_CALL):
             found = fetch_one(connection, "next_lane", (self._walk.after,))
-            if self._walk.take([] if found is None else [found[0]], 1) and found is not None:
+            lanes = [] if found is None else [found[0]]
+            up_to_start = sum(1 for lane in lanes if lane <= self._walk.start)
+            if self._walk.take(lanes, 1, up_to_start) and found is not None:
                 yield found[0], found[1]
             if not self._walk.under_way:
                 return

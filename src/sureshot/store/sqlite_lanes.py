@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import apsw
 
 from sureshot.domain.model import Endpoint
-from sureshot.ports import DISABLED, ClosedLane
+from sureshot.ports import DISABLED, FULL, ClosedLane
 from sureshot.store.rows import from_us, to_us
 from sureshot.store.sqlite_rows import SQL, fetch
 
@@ -23,6 +23,12 @@ def change_lanes(connection: apsw.Connection, changes: Mapping[str, ClosedLane |
             connection.execute(SQL["open_lane"], (lane,))
         else:
             connection.execute(SQL["close_lane"], (lane, *_row(closed)))
+
+
+def open_full(connection: apsw.Connection, lanes: Sequence[str]) -> None:
+    """Open those of *lanes* that are closed as full; see ``Store.open_full``."""
+    for lane in lanes:
+        connection.execute(SQL["open_full_lane"], (lane,))
 
 
 def forget_old_lanes(connection: apsw.Connection, before: datetime) -> list[str]:
@@ -50,6 +56,12 @@ class LanesInMemory:
         for lane, closed in changes.items():
             if not self._is_disabled(lane):
                 self._set(lane, closed)
+
+    def open_full(self, lanes: Sequence[str]) -> None:
+        """Follow ``open_full``."""
+        for lane in lanes:
+            if self.rows.get(lane, (None, ""))[1] == FULL:
+                self._set(lane, None)
 
     def note(self, endpoint: Endpoint) -> None:
         """Follow what was written with *endpoint*."""

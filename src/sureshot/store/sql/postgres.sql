@@ -102,7 +102,8 @@ WITH RECURSIVE hop (lane, count) AS (
             ORDER BY w.lane LIMIT 1), hop.count + 1
     FROM hop WHERE hop.lane IS NOT NULL AND hop.count < $2
 )
-SELECT hop.lane, first.due_at, closed.lane IS NOT NULL AS closed, closed.until
+SELECT hop.lane, first.due_at, closed.lane IS NOT NULL AS closed, closed.until,
+       hop.lane <= $3 AS up_to_start
 FROM hop
 CROSS JOIN LATERAL (
     SELECT w.due_at FROM webhooks w
@@ -175,7 +176,8 @@ CROSS JOIN LATERAL (
 UPDATE webhooks SET state = 4, lease_until = NULL, owner = NULL, token = token + 1 WHERE key = $1;
 
 -- pick_waiting --
-SELECT key FROM webhooks WHERE state < 2 AND lease_until IS NULL AND lane = $1
+SELECT key FROM webhooks
+WHERE state < 2 AND lease_until IS NULL AND lane = $1 AND endpoint_id IS NOT NULL
 ORDER BY due_at LIMIT $2 FOR UPDATE;
 
 -- cancel_keys --
@@ -184,7 +186,7 @@ WHERE key BETWEEN $1 AND $2 AND key = ANY ($3::bigint[]);
 
 -- cancel_leased --
 UPDATE webhooks SET state = 4, lease_until = NULL, owner = NULL, token = token + 1
-WHERE lease_until IS NOT NULL AND lane = $1;
+WHERE lease_until IS NOT NULL AND lane = $1 AND endpoint_id IS NOT NULL;
 
 -- retry --
 UPDATE webhooks
@@ -206,8 +208,14 @@ SELECT lane, until, reason FROM closed_lanes;
 -- close_lanes --
 INSERT INTO closed_lanes SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[])
 ON CONFLICT (lane) DO UPDATE SET until = excluded.until, reason = excluded.reason
-    WHERE closed_lanes.reason <> 'disabled' OR excluded.reason = 'disabled'
+    WHERE excluded.reason = 'disabled'
+       OR closed_lanes.reason <> 'disabled'
+          AND (excluded.reason <> 'full' OR closed_lanes.reason = 'full'
+               OR closed_lanes.until <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
 RETURNING lane;
+
+-- open_full --
+DELETE FROM closed_lanes WHERE lane = ANY ($1::text[]) AND reason = $2 RETURNING lane;
 
 -- open_lanes --
 WITH opened AS (

@@ -146,6 +146,9 @@ ON CONFLICT (lane) DO UPDATE SET until = excluded.until, reason = excluded.reaso
 -- open_lane --
 DELETE FROM closed_lanes WHERE lane = ? AND reason <> 'disabled';
 
+-- open_full_lane --
+DELETE FROM closed_lanes WHERE lane = ? AND reason = 'full';
+
 -- open_full --
 DELETE FROM closed_lanes WHERE reason = 'full';
 
