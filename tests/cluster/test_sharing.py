@@ -37,6 +37,7 @@ async def test_an_endpoints_rate_is_reached_by_all_of_them_together(tmp_path: Pa
         await deployed.quiet()
         assert len(deployed.ledger.received) == 1600
         arrived_s = sorted(times[0] for times in deployed.ledger.received.values())
-        # Without the burst at the start, and the end, when one of them has nothing more.
-        per_s = 800 / (arrived_s[1200] - arrived_s[400])
-        assert 85 < per_s < 110, per_s
+        # A burst of a second's worth, and from the first second on a hundred a second. When
+        # one kept work from the other, the second hundred took two seconds, and all 18.
+        took_s = arrived_s[-1] - arrived_s[0]
+        assert 14 < took_s < 17.2, took_s

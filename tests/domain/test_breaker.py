@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,6 +107,18 @@ def test_after_the_announced_wait_there_is_a_token(rate: float, times: int) -> N
     for _ in range(times):
         now_s += bucket.wait_s(now_s)
         assert bucket.take(now_s)
+
+
+@pytest.mark.parametrize("rate", [1.0, 50.0, 1000.0])
+def test_another_rate_gives_no_new_burst(rate: float) -> None:
+    """Each process joining or leaving changes the part of the others."""
+    bucket = TokenBucket(100.0)
+    taken = sum(bucket.take(0.0) for _ in range(200))
+    changed = bucket.at_rate(rate)
+    assert taken == 100
+    assert not changed.take(0.0)
+    assert changed.wait_s(0.0) == pytest.approx(1 / rate)
+    assert TokenBucket(100.0).at_rate(rate).take(0.0), "a full one stays full"
 
 
 def test_a_clock_that_stands_still_gives_no_tokens() -> None:

@@ -62,7 +62,7 @@ class Lane:
     def limit(self, destination: Destination, workers: int = 1) -> None:
         """Take over this process's part of the limits *destination* has now.
 
-        A changed rate starts a new bucket. At least one request may always be
+        A changed rate gives no new burst. At least one request may always be
         in flight, however many workers there are.
         """
         cap, rate = destination.max_in_flight, destination.rate_limit_per_s
@@ -71,8 +71,10 @@ class Lane:
             rate /= workers
         if rate is None:
             self.bucket = None
-        elif self.bucket is None or self.bucket.rate_per_s != rate:
+        elif self.bucket is None:
             self.bucket = TokenBucket(rate)
+        elif self.bucket.rate_per_s != rate:
+            self.bucket = self.bucket.at_rate(rate)
 
     def admit(self, now_s: float, share: int) -> Admission:
         """Say whether one more request may start now; SEND spends a token or the probe.

@@ -14,6 +14,16 @@ class TokenBucket:
         self._tokens = self._burst
         self._updated_s: float | None = None
 
+    def at_rate(self, rate_per_s: float) -> TokenBucket:
+        """Return one for another rate, as full as this one by its burst of a second.
+
+        A full one at each change would let a burst through whenever a limit is shared anew.
+        """
+        changed = TokenBucket(rate_per_s)
+        changed._tokens = changed._burst * self._tokens / self._burst
+        changed._updated_s = self._updated_s
+        return changed
+
     def take(self, now_s: float) -> bool:
         """Spend one token; False, and nothing spent, when there is none."""
         self._refill(now_s)
