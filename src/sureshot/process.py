@@ -17,7 +17,7 @@ from sureshot.config_sources import LoadedSettings
 from sureshot.descriptors import BESIDES, raise_descriptor_limit, share_out
 from sureshot.service import Service
 from sureshot.telemetry.logging import configure_logging, get_logger
-from sureshot.telemetry.state_dump import write_state
+from sureshot.telemetry.state_dump import dump_on_signal
 
 log = get_logger()
 
@@ -50,6 +50,7 @@ def serve(
     *supervised*, the process may be replaced while it runs. A second signal ends
     it at once. Raises ``ConfigurationError``.
     """
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until it can answer
     settings = loaded.settings
     configure_logging(settings.log_level, settings.log_format)
     limit = raise_descriptor_limit(settings.max_in_flight + BESIDES)
@@ -75,11 +76,15 @@ async def _serve(service: Service, announce: Callable[[Started], None]) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    await service.start()
-    folder = service.settings.data_dir
-    loop.add_signal_handler(
-        signal.SIGUSR1, lambda: write_state(folder, service.clock.now(), service.state)
+    started = False
+    dump_on_signal(
+        loop,
+        service.settings.data_dir,
+        service.clock.now,
+        lambda: service.state() if started else {"service": "starting"},
     )
+    await service.start()
+    started = True
     announce(_started(service, time.monotonic() - began_s))
     ends = [loop.create_task(event.wait()) for event in (stop, service.engine.died)]
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -170,7 +170,7 @@ class Supervisor:
             process = await asyncio.create_subprocess_exec(
                 *self._command(child.role, child.number, writing),
                 pass_fds=(*self._pass_fds, writing),
-                preexec_fn=_die_with_parent,
+                preexec_fn=_begin_child,
             )
         except BaseException:
             os.close(reading)
@@ -232,8 +232,12 @@ def _settle(arrived: asyncio.Future[None]) -> None:
         arrived.set_result(None)
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end this child when the supervisor is gone, however it went."""
+def _begin_child() -> None:
+    """Have the kernel end this child when the supervisor is gone, however it went.
+
+    Being asked what it is at does not end it either, before it can answer.
+    """
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

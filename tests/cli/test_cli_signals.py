@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from sureshot.cli.sink_server import Behaviour, SinkServer
 from sureshot.delivery.batcher import Batcher
@@ -76,6 +80,64 @@ async def test_sigusr1_writes_what_the_process_is_at_and_it_goes_on(tmp_path: Pa
     assert status["attempts"] == 1
     assert await victim.kill(signal.SIGTERM) == 0
     await sink.stop()
+
+
+HOLDS_THE_LOOP = """
+import asyncio, sys, time
+from sureshot.cli.app import main
+from sureshot.service import Service
+
+async def start(service, begin=Service.start):
+    await begin(service)
+    asyncio.get_running_loop().call_later(0.2, hold_for_ever)
+
+def hold_for_ever():
+    print("held", flush=True)
+    time.sleep(60)
+
+Service.start = start
+sys.argv = ["sureshot", "serve", "--port", "0"]
+main()
+"""
+HANGS_AT_ITS_START = """
+import asyncio, sys
+from sureshot.cli.app import main
+from sureshot.service import Service
+
+async def start_for_ever(service):
+    print("held", flush=True)
+    await asyncio.sleep(60)
+
+Service.start = start_for_ever
+sys.argv = ["sureshot", "serve", "--port", "0"]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [(HOLDS_THE_LOOP, "in hold_for_ever"), (HANGS_AT_ITS_START, "service: starting")],
+    ids=["running", "starting"],
+)
+async def test_sigusr1_tells_where_a_process_is_stuck_and_does_not_end_it(
+    tmp_path: Path, program: str, told: str
+) -> None:
+    stuck = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program,
+        cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "SURESHOT_DATABASE_URL": "sqlite:///stuck.db"},
+    )  # fmt: skip
+    assert stuck.stdout is not None
+    assert stuck.stderr is not None
+    async with asyncio.timeout(30):
+        while b"held" not in await stuck.stdout.readline():
+            pass
+        stuck.send_signal(signal.SIGUSR1)
+        while told not in (await stuck.stderr.readline()).decode():
+            pass
+    assert stuck.returncode is None
+    stuck.kill()
+    await stuck.wait()
 
 
 async def test_a_state_tells_what_gathers_behind_a_batch_that_is_being_written() -> None:

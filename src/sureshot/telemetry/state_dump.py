@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sized
 from datetime import datetime
@@ -21,6 +23,21 @@ log = get_logger()
 
 Facts = Mapping[str, object]
 """Names and what is so now, in the order they are told."""
+
+
+def dump_on_signal(
+    loop: asyncio.AbstractEventLoop,
+    folder: Path,
+    now: Callable[[], datetime],
+    facts: Callable[[], Facts],
+) -> None:
+    """Answer SIGUSR1: the stack of every thread to standard error at once, then ``write_state``.
+
+    The stacks are written by the signal handler itself: a callback that holds the event
+    loop for ever is in them, though the rest has to wait for the loop to turn.
+    """
+    loop.add_signal_handler(signal.SIGUSR1, lambda: write_state(folder, now(), facts))
+    faulthandler.register(signal.SIGUSR1, file=2, all_threads=True, chain=True)
 
 
 def write_state(folder: Path, now: datetime, facts: Callable[[], Facts]) -> None:
