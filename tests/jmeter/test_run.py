@@ -17,21 +17,31 @@ DURATION_S = 10
 PATIENCE_S = 90.0
 
 
-async def run_plan(folder: Path, **properties: object) -> str:
-    """Run the plan; skip where JMeter is missing or cannot load any plan at all."""
-    program = shutil.which("jmeter")
-    if program is None:
+DEBIAN = Path("/usr/share/jmeter")
+
+
+def jmeter() -> list[str]:
+    """Return how JMeter is started here; skip where there is none that can load a plan."""
+    if shutil.which("jmeter") is None:
         pytest.skip("jmeter is not installed here: the plan was read, not run")
+    jars = [str(jar) for part in ("bin", "lib", "lib/ext") for jar in DEBIAN.glob(f"{part}/*.jar")]
+    if not jars:
+        return ["jmeter"]
+    if shutil.which("javac") is None:
+        pytest.skip("Debian's jmeter cannot load any plan without a JDK: read, not run")
+    launcher = PLAN.with_name("DebianJMeter.java")
+    return ["java", f"-Djmeter.home={DEBIAN}", "-cp", ":".join(sorted(jars)), str(launcher)]
+
+
+async def run_plan(folder: Path, **properties: object) -> str:
+    """Run the plan; return what JMeter said."""
     given = [f"-J{name}={value}" for name, value in properties.items()]
     process = await asyncio.create_subprocess_exec(
-        program, "-n", "-t", str(PLAN), "-j", str(folder / "jmeter.log"), *given,
+        *jmeter(), "-n", "-t", str(PLAN), "-j", str(folder / "jmeter.log"), *given,
         cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     async with asyncio.timeout(PATIENCE_S):
-        said = (await process.communicate())[0].decode()
-    if "ForbiddenClassException: org.apache.jmeter.save.ScriptWrapper" in said:
-        pytest.skip("this jmeter cannot load any plan (see jmeter/README.md): read, not run")
-    return said
+        return (await process.communicate())[0].decode()
 
 
 @pytest.mark.slow
