@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from enum import Enum
 
 from sureshot.delivery.batcher import Batcher
 from sureshot.delivery.destination import Destination
 from sureshot.delivery.lane import Lane
+from sureshot.delivery.lane_changes import LaneChange, Opening, in_turns
 from sureshot.delivery.lane_status import LaneStatus
 from sureshot.delivery.persist import persist
 from sureshot.domain.breaker import Breaker
@@ -22,16 +22,6 @@ TROUBLED_LANES = 10 * IDLE_LANES
 
 FULL_S = 60.0
 """A full lane drains much sooner; if nobody opens it by then, who closed it may be gone."""
-
-
-class Opening(Enum):
-    """How a lane is opened in the store: whatever closed it, or only if it is closed as full."""
-
-    ANYHOW = "anyhow"
-    IF_FULL = "if_full"
-
-
-LaneChange = ClosedLane | Opening
 
 
 class Lanes:
@@ -288,7 +278,7 @@ class Lanes:
 
     async def _write(self, batch: list[tuple[str, LaneChange]]) -> None:
         # All at once: thousands of receivers may fall ill together.
-        for changes in _in_turns(batch):
+        for changes in in_turns(batch):
             await self._write_together(changes)
         if any(isinstance(change, Opening) for _key, change in batch):
             self._opened()
@@ -330,24 +320,3 @@ class Lanes:
 
     def _in(self, wait_s: float) -> datetime:
         return self._clock.now() + timedelta(seconds=wait_s)
-
-
-def _in_turns(batch: Sequence[tuple[str, LaneChange]]) -> list[dict[str, LaneChange]]:
-    """Return *batch* as few sets of changes, each with the last one of every lane.
-
-    What concerns fullness alone does not stand for what was asked before it: that is
-    written first.
-    """
-    turns: list[dict[str, LaneChange]] = [{}]
-    for key, change in batch:
-        before = turns[-1].get(key)
-        if before is not None and _of_fullness(change) and not _of_fullness(before):
-            turns.append({})
-        turns[-1][key] = change
-    return turns
-
-
-def _of_fullness(change: LaneChange) -> bool:
-    if isinstance(change, ClosedLane):
-        return change.reason == FULL
-    return change is Opening.IF_FULL
