@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sureshot_lab.result import RunResult, Verdict
 from sureshot_lab.runs.options import Options
 from sureshot_lab.runs.progress import Progress
 from sureshot_lab.runs.run import run_scenario
+from sureshot_lab.runs.site import open_site
 from sureshot_lab.scenario import load_scenario
 from tests.lab.runs.conftest import SMALL
 from tests.support.service import API_TOKEN, running_service
@@ -56,6 +58,22 @@ async def test_a_service_without_an_admin_token_has_a_capacity_too(tmp_path: Pat
     assert result.metrics["capacity_per_s"] > 0, result.tables
     assert "not delivered" not in str(result.tables)
     assert result.metrics["lost"] == 0
+
+
+async def test_without_an_admin_token_a_wait_ends_with_the_last_webhook(tmp_path: Path) -> None:
+    """Not only after three seconds of silence: a search waits after each of its steps."""
+    scenario = load_scenario("smoke", changes={"endpoints.count": 1})
+    async with running_service(tmp_path) as service:
+        options = Options(target=service.url, token=API_TOKEN)
+        async with open_site(scenario, options, tmp_path / "run", lambda _sample: None) as site:
+            body = {"endpointId": site.endpoint_ids[0], "payload": {}}
+            status, _answer = await site.client.call("POST", "/api/v1/webhooks", body)
+            began_s = time.monotonic()
+            assert await site.empty(20.0, expected=1)
+            assert time.monotonic() - began_s < 2.5
+            assert not await site.empty(1.0, expected=2)
+            assert (await site.sink.stats()).unique == 1
+    assert status == 202
 
 
 async def test_goodput_is_what_arrived_in_time_and_what_waits_is_not_lost(tmp_path: Path) -> None:
