@@ -187,7 +187,11 @@ class Gates(_Table, frozen=True, kw_only=True):
 
 
 class Scenario(_Table, frozen=True, kw_only=True):
-    """One scenario. ``drain_s``: how long after the load everything must have arrived."""
+    """One scenario. ``drain_s``: how long after the load everything must have arrived.
+
+    ``share`` is of production's capacity, what the environment has: the rates are multiplied
+    by it already, limits are by ``runs.outcome.gates_of``.
+    """
 
     title: str
     about: str
@@ -204,6 +208,7 @@ class Scenario(_Table, frozen=True, kw_only=True):
     drain_s: float = 30.0
     name: str = ""
     size: str = "full"
+    share: float = 1.0
 
     def own_gates(self) -> list[Gate]:
         """Return the scenario's own gates, not held against anything yet."""
@@ -222,7 +227,8 @@ class Scenario(_Table, frozen=True, kw_only=True):
 
 
 ENVIRONMENTS = {"local": 1.0, "staging": 0.25, "loadtest": 1.0, "production-like": 1.0}
-"""The share of production's capacity each has; rates are multiplied by it."""
+"""The share of production's capacity each has; rates, and how many at least, are multiplied
+by it."""
 
 
 def scenario_names(folder: Path = FOLDER) -> list[str]:
@@ -256,12 +262,13 @@ def load_scenario(
     small = tables.pop("smoke", {})
     for key, value in {**(small if smoke else {}), **(changes or {})}.items():
         _set(tables, key, value)
-    tables |= {"name": path.stem, "size": "smoke" if smoke else "full"}
+    share = ENVIRONMENTS[environment]
+    tables |= {"name": path.stem, "size": "smoke" if smoke else "full", "share": share}
     try:
         scenario = msgspec.convert(tables, Scenario)
     except msgspec.ValidationError as error:
         raise LabError(f"{path}: {error}") from None
-    return _scaled(scenario, ENVIRONMENTS[environment])
+    return _scaled(scenario)
 
 
 def _set(tables: dict[str, Any], dotted: str, value: object) -> None:
@@ -271,9 +278,18 @@ def _set(tables: dict[str, Any], dotted: str, value: object) -> None:
     tables[last] = value
 
 
-def _scaled(scenario: Scenario, share: float) -> Scenario:
+def _scaled(scenario: Scenario) -> Scenario:
+    """Return *scenario* with its share of every rate, those of a search included."""
+    share, search = scenario.share, scenario.search
     if share == 1.0:
         return scenario
     stages = [(seconds, a * share, b * share) for seconds, a, b in scenario.load.stages]
-    load = msgspec.structs.replace(scenario.load, stages=stages)
-    return msgspec.structs.replace(scenario, load=load)
+    return msgspec.structs.replace(
+        scenario,
+        load=msgspec.structs.replace(scenario.load, stages=stages),
+        search=msgspec.structs.replace(
+            search,
+            start_per_s=search.start_per_s * share,
+            most_per_s=search.most_per_s * share,
+        ),
+    )

@@ -47,7 +47,9 @@ class OpenLoop:
         """Let the schedule begin at *start_s*."""
         self._start_s = start_s
         self._due_s = self._next_due_s()
-        self._alarm.set(self._due_s)
+        # A low rate may mean none for this process.
+        if self._due_s < math.inf:
+            self._alarm.set(self._due_s)
 
     @property
     def noted_until_s(self) -> float:

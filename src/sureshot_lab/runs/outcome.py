@@ -14,6 +14,7 @@ from sureshot_lab.analysis.findings import findings
 from sureshot_lab.analysis.leak import leak_tests
 from sureshot_lab.analysis.recovery import recovery
 from sureshot_lab.machine import describe, revision
+from sureshot_lab.report.figures import figure, limit, unit_of
 from sureshot_lab.result import Conditions, Gate, Interval, RunResult, Table
 from sureshot_lab.runs.load_run import LoadRun
 from sureshot_lab.runs.measure import latency_of
@@ -27,14 +28,30 @@ from sureshot_lab.sink.sink_result import latencies_of
 from sureshot_lab.targets import hold, load_targets
 
 ADDRESSES = frozenset({"database_url", "queue_url"})
+FLOORS = frozenset({">", ">="})
 NEVER_S = 3600.0
 """What did not recover within a run is told as an hour."""
 
 
 def gates_of(scenario: Scenario) -> list[Gate]:
-    """Return everything the scenario is held to, not measured yet."""
+    """Return everything the scenario is held to in its environment, not measured yet."""
     targets = load_targets()
-    return [targets.gate(name) for name in scenario.gates.targets] + scenario.own_gates()
+    gates = [targets.gate(name) for name in scenario.gates.targets] + scenario.own_gates()
+    return [_scaled(gate, scenario.share) for gate in gates]
+
+
+def _scaled(gate: Gate, share: float) -> Gate:
+    """Return *gate* as asked of an environment with so large a *share* of production.
+
+    It is asked for that share of a rate or count that must be reached, because no more is
+    offered. What must not be passed is promised at any rate, and stays.
+    """
+    unit = gate.unit or unit_of(gate.metric)
+    floor = gate.comparison in FLOORS and gate.limit > 0
+    if share == 1.0 or not floor or not (unit == "count" or "per_" in unit):
+        return gate
+    title = f"{gate.title or gate.name} ({figure(share, 'share')} of {limit(gate)})"
+    return msgspec.structs.replace(gate, limit=gate.limit * share, title=title)
 
 
 def conditions_of(

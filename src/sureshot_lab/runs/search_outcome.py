@@ -30,19 +30,15 @@ def result_of_search(
         metrics |= percentiles_of("submission", submission)
         metrics["end_to_end_p95_s"] = best.end_to_end_p95_s
     gates = hold(gates_of(scenario), metrics)
-    sent = int(metrics["requests"])
-    evidence = Evidence(
-        intended=sent,
-        sent=sent,
-        accepted=int(metrics["accepted"]),
-        dropped=0,
-        generator_share=1.0 if done.generator_limited else 0.0,
-        steal_share=metrics.get("host_steal_share", 0.0),
-        stopped_early=stopped,
-    )
-    verdict, reasons = decide(evidence, gates)
+    verdict, reasons = decide(_evidence(done, metrics, stopped=stopped), gates)
     if verdict is Verdict.PASS and done.search.at_most:
         reasons.append("the highest rate allowed was kept: there may be more")
+    reasons += [
+        f"a search ended at {step.rate_per_s:,.0f}/s by the generator's doing: there may be more"
+        for step in done.by_generator()
+    ]
+    if done.wrk_problem:
+        reasons.append(f"there is no cross-check by wrk: {done.wrk_problem}")
     result = RunResult(
         id=run_id,
         scenario=scenario.name,
@@ -61,3 +57,24 @@ def result_of_search(
         partial=stopped,
     )
     return msgspec.structs.replace(result, findings=findings(result))
+
+
+def _evidence(done: SearchRun, metrics: dict[str, float], *, stopped: bool) -> Evidence:
+    """Return what tells whether the answer is the service's.
+
+    A rate counts as kept only when all of it was offered. Where the search ended by the
+    generator's doing, what that dropped and used of its core is told.
+    """
+    ended = done.by_generator()
+    sent = int(metrics["requests"])
+    dropped = sum(step.offered.dropped for step in ended)
+    return Evidence(
+        intended=sent + dropped,
+        sent=sent,
+        accepted=int(metrics["accepted"]),
+        dropped=dropped,
+        generator_share=max((step.generator_share for step in ended), default=0.0),
+        steal_share=metrics.get("host_steal_share", 0.0),
+        ledger_gap=done.ledger_gap,
+        stopped_early=stopped,
+    )

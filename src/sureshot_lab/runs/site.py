@@ -28,6 +28,7 @@ from sureshot_lab.sampler.sqlite_files import DatabaseFiles
 from sureshot_lab.sampler.steps import rebase
 from sureshot_lab.scenario import Scenario
 from sureshot_lab.sink.process import SinkProcess
+from sureshot_lab.sink.stats import Stats
 from sureshot_lab.traffic.payloads import make_payloads
 from sureshot_lab.traffic.population import zipf_weights
 
@@ -72,10 +73,13 @@ class Site:
             return samples
         return rebase(samples, self.sampler.started_at.timestamp() - origin_s)
 
-    async def empty(self, within_s: float, stop: asyncio.Event | None = None) -> bool:
+    async def empty(
+        self, within_s: float, stop: asyncio.Event | None = None, *, expected: int | None = None
+    ) -> bool:
         """Wait until nothing is left to deliver; return whether that came to pass.
 
-        Without an admin token it waits until nothing has arrived for 3 s.
+        Without an admin token it waits until *expected* webhooks are in the sink's ledger, or
+        nothing has arrived for 3 s.
         """
         until_s = asyncio.get_running_loop().time() + within_s
         still, before = 0, -1
@@ -86,13 +90,18 @@ class Site:
                 depth = await self.client.depth()
                 if depth and depth["backlog"] == 0 and depth["inFlight"] == 0:
                     return True
-                received = (await self.sink.stats()).received
-                still = still + 1 if received == before else 0
-                before = received
-                if not depth and still >= 12:
+                seen = await self.sink.stats()
+                still = still + 1 if seen.received == before else 0
+                before = seen.received
+                if not depth and (still >= 12 or _all_came(seen, expected)):
                     return True
             await asyncio.sleep(0.25)
         return False
+
+
+def _all_came(seen: Stats, expected: int | None) -> bool:
+    """Whether *expected* webhooks came, and none of them waits for its answer."""
+    return expected is not None and seen.unique >= expected and not seen.in_flight
 
 
 @contextlib.asynccontextmanager

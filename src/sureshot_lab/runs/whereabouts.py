@@ -38,7 +38,7 @@ async def whereabouts(client: ServiceClient, offered: Offered, received: SinkRes
     found = reconcile(offered.accepted_ids, received)
     if not found.lost:
         return Whereabouts(found=found)
-    pending, final = await _asked(client, set(found.lost))
+    pending, final = await asked(client, set(found.lost))
     lost = sorted(set(found.lost) - pending - final)
     undelivered = sorted({*found.undelivered, *final})
     return Whereabouts(
@@ -49,7 +49,7 @@ async def whereabouts(client: ServiceClient, offered: Offered, received: SinkRes
     )
 
 
-async def _asked(client: ServiceClient, missing: set[str]) -> tuple[set[str], set[str]]:
+async def asked(client: ServiceClient, missing: set[str]) -> tuple[set[str], set[str]]:
     """Return those of *missing* that wait, and those that were given up.
 
     A service in trouble is asked again for a while: what it cannot tell counts as lost.
@@ -95,10 +95,10 @@ async def _pending(client: ServiceClient, missing: Collection[str]) -> set[str]:
 
 async def _final(client: ServiceClient, missing: Collection[str]) -> set[str]:
     """Return those of *missing* that ended as failed or cancelled: recorded, so not lost."""
-    asked = sorted(missing)[:MOST_ASKED]
+    names = sorted(missing)[:MOST_ASKED]
     ended: set[str] = set()
-    for first in range(0, len(asked), AT_ONCE):
-        some = asked[first : first + AT_ONCE]
+    for first in range(0, len(names), AT_ONCE):
+        some = names[first : first + AT_ONCE]
         answers = await asyncio.gather(
             *(client.call("GET", f"/api/v1/webhooks/{one}/status") for one in some)
         )

@@ -12,10 +12,11 @@ from typing import IO, Any
 
 import msgspec
 
-from sureshot_lab.errors import LabError
+from sureshot_lab.errors import LabError, UnreadableResult
 from sureshot_lab.scenario import Sink
 from sureshot_lab.sink.config import Mode, SinkConfig
-from sureshot_lab.sink.record import LEDGER_FILE
+from sureshot_lab.sink.ledger_file import SavedLedger, read_ledger
+from sureshot_lab.sink.record import BEFORE_FILE, LEDGER_FILE
 from sureshot_lab.sink.sink_result import SinkResult, read_sink_result
 from sureshot_lab.sink.stats import Stats
 
@@ -120,6 +121,14 @@ class SinkProcess:
     async def reset(self) -> Stats:
         """Forget everything that came so far, and begin a new ledger. Raises ``SinkFailed``."""
         return await self._ask("POST", "reset", within_s=FINISH_S)
+
+    async def turn(self) -> SavedLedger:
+        """End the ledger, begin the next, and return the one that ended; nothing is refused.
+
+        A webhook that comes again in the next one is new to it. Raises ``SinkFailed``.
+        """
+        await self._ask("POST", "turn", within_s=FINISH_S)
+        return await asyncio.to_thread(_take, self._folder / BEFORE_FILE)
 
     async def finish(self, origin_s: float = 0.0) -> SinkResult:
         """End the ledger and return what is in it; webhooks that come later are answered 503.
@@ -229,6 +238,16 @@ async def _obituary(child: asyncio.subprocess.Process, folder: Path, error: Exce
     log = (folder / LOG_FILE).read_bytes()[-LOG_BYTES:].decode(errors="replace").strip()
     died = f"the sink (process {child.pid}) ended with exit code {child.returncode}"
     return f"{died}: {log}" if log else f"{died} and said nothing"
+
+
+def _take(path: Path) -> SavedLedger:
+    """Return the ledger at *path*, which nobody else needs, and remove it."""
+    try:
+        return read_ledger(path)
+    except UnreadableResult as error:
+        return SavedLedger([], str(error))
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _listed(secrets: Secrets) -> list[str]:

@@ -58,6 +58,14 @@ async def test_a_load_lasts_as_long_as_its_stages(stub: Stub, tmp_path: Path) ->
     assert run.wall_s == pytest.approx(3, abs=0.1)
 
 
+async def test_a_load_too_low_for_a_single_arrival_is_a_load_all_the_same(
+    stub: Stub, tmp_path: Path
+) -> None:
+    made = await offer_native(offer(stub.url, (0.5, 0.5, 0.5)), tmp_path)
+    assert (made.intended, made.sent, stub.asked["submit"]) == (0, 0, 0)
+    assert made.wall_s == pytest.approx(0.5, abs=0.1)
+
+
 async def test_arrivals_leave_on_time(stub: Stub, tmp_path: Path) -> None:
     run = await offer_native(offer(stub.url, (2, 100, 100)), tmp_path)
     waited_us = run.latencies_us.get_value_at_percentile(

@@ -145,6 +145,24 @@ async def test_a_reset_between_two_loads(tmp_path: Path) -> None:
         assert (await sink.finish()).ids == ["wh_2"]
 
 
+async def test_a_turn_between_two_loads_refuses_nothing_and_leaves_nothing_out(
+    tmp_path: Path,
+) -> None:
+    async with SinkProcess.start(tmp_path, Sink(), 1) as sink:
+        await send(sink, "wh_1")
+        sending = asyncio.create_task(send(sink, *[f"wh_{n}" for n in range(2, 200)]))
+        first = await sink.turn()
+        await sending
+        last = await sink.finish()
+        with pytest.raises(SinkFailed, match="only a reset begins another"):
+            await sink.turn()
+    before = [entry.webhook_id for entry in first.entries()]
+    assert (first.problem, last.incomplete) == ("", False)
+    assert before[0] == "wh_1"
+    assert sorted([*before, *last.ids]) == sorted(f"wh_{n}" for n in range(1, 200))
+    assert not (tmp_path / "ledger-before.bin").exists()
+
+
 async def test_a_killed_sink_gives_an_incomplete_result(tmp_path: Path) -> None:
     async with SinkProcess.start(tmp_path, Sink(), 1) as sink:
         await send(sink, *[f"wh_{n}" for n in range(100)])
