@@ -27,7 +27,7 @@ BEFORE_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class LoadRun:
-    """Everything one load left behind; times count from its begin."""
+    """Everything one load left behind; times count from its begin. ``unread``: by the sampler."""
 
     offered: Offered
     received: SinkResult
@@ -38,6 +38,7 @@ class LoadRun:
     samples: list[Sample]
     service_metrics: dict[str, float]
     drained: bool
+    unread: list[str]
 
 
 def make_offer(site: Site, scenario: Scenario, run: str, stages: Sequence[Stage]) -> Offer:
@@ -140,4 +141,5 @@ async def look_back(
         samples=samples,
         service_metrics=site.metrics.summary(before),
         drained=drained,
+        unread=site.sampler.problems,
     )

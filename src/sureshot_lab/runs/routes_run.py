@@ -17,6 +17,7 @@ from sureshot_lab.runs.outcome import gates_of
 from sureshot_lab.runs.progress import Progress
 from sureshot_lab.runs.routes import RouteCaller, RouteTimes
 from sureshot_lab.runs.site import Site
+from sureshot_lab.runs.unread import unread_findings
 from sureshot_lab.runs.verdict import Evidence, decide
 from sureshot_lab.sampler.summary import summarise
 from sureshot_lab.scenario import Scenario
@@ -36,6 +37,7 @@ class RoutesRun:
     found: Reconciliation
     samples: list[Sample]
     lasted_s: float
+    unread: list[str]
 
 
 async def run_routes(
@@ -68,6 +70,7 @@ async def run_routes(
         found=reconcile(times.accepted_ids, received),
         samples=samples,
         lasted_s=lasted_s,
+        unread=site.sampler.problems,
     )
 
 
@@ -96,6 +99,7 @@ def result_of_routes(
         steal_share=metrics.get("host_steal_share", 0.0),
         ledger_gap=done.received.reason,
         stopped_early=stopped,
+        unread=done.unread,
     )
     verdict, reasons = decide(evidence, gates)
     wrong = sum(done.times.wrong.values())
@@ -115,6 +119,7 @@ def result_of_routes(
         samples=done.samples,
         phases=phases,
         tables=[done.times.table()],
+        findings=unread_findings(done.unread),
         partial=stopped,
     )
 

@@ -115,8 +115,9 @@ async def _run(
         found = await run_search(site, scenario, engine, run_id, folder, progress, stop)
         samples = await site.samples_since(found.started_at_s)
         return result_of_search(
-            run_id, scenario, conditions({}), found, samples, stopped=stop.is_set()
-        )
+            run_id, scenario, conditions({}), found, samples, site.sampler.problems,
+            stopped=stop.is_set(),
+        )  # fmt: skip
     done = await run_load(site, scenario, engine, run_id, folder, progress, stop)
     restarts = (site.service.restarts if site.service else 0) - restarts
     tools = {done.offered.engine: done.offered.version}

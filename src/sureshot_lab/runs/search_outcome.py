@@ -11,6 +11,7 @@ from sureshot_lab.result import Conditions, RunResult, Sample, Verdict
 from sureshot_lab.runs.measure import latency_of, percentiles_of
 from sureshot_lab.runs.outcome import gates_of
 from sureshot_lab.runs.search_run import SearchRun
+from sureshot_lab.runs.unread import unread_findings
 from sureshot_lab.runs.verdict import Evidence, decide
 from sureshot_lab.sampler.summary import summarise
 from sureshot_lab.scenario import Scenario
@@ -19,7 +20,7 @@ from sureshot_lab.targets import hold
 
 def result_of_search(
     run_id: str, scenario: Scenario, conditions: Conditions, done: SearchRun,
-    samples: Sequence[Sample], *, stopped: bool,
+    samples: Sequence[Sample], unread: Sequence[str] = (), *, stopped: bool,
 ) -> RunResult:  # fmt: skip
     """Return the result of a search; its latencies are those of the best step that kept all."""
     kept = [step for step in done.steps if not step.broken]
@@ -39,6 +40,7 @@ def result_of_search(
         generator_share=1.0 if done.generator_limited else 0.0,
         steal_share=metrics.get("host_steal_share", 0.0),
         stopped_early=stopped,
+        unread=unread,
     )
     verdict, reasons = decide(evidence, gates)
     if verdict is Verdict.PASS and done.search.at_most:
@@ -60,4 +62,5 @@ def result_of_search(
         tables=[done.table()],
         partial=stopped,
     )
-    return msgspec.structs.replace(result, findings=findings(result))
+    found = [*findings(result), *unread_findings(unread)]
+    return msgspec.structs.replace(result, findings=found)
