@@ -12,7 +12,7 @@ from hdrh.histogram import HdrHistogram
 
 from sureshot_lab.load.offer import DIGITS, HIGHEST_US, LOWEST_US
 from sureshot_lab.result import Conditions, Interval, Phase, RunResult, Sample, Verdict
-from sureshot_lab.runs.measure import latency_of, percentiles_of
+from sureshot_lab.runs.measure import bounded_latency_of, percentiles_of
 from sureshot_lab.runs.outcome import gates_of
 from sureshot_lab.runs.progress import Progress
 from sureshot_lab.runs.routes import RouteCaller, RouteTimes
@@ -81,7 +81,10 @@ def result_of_routes(
     histogram = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
     for seconds in done.times.seconds.get(SUBMISSION, []):
         histogram.record_value(max(1, round(seconds * 1e6)))
-    submission, end_to_end = latency_of(histogram), latency_of(done.received.latencies_us)
+    submission, end_to_end = (
+        bounded_latency_of(histogram),
+        bounded_latency_of(done.received.latencies_us),
+    )
     latencies = {"submission": submission, "end_to_end": end_to_end}
     phases = [Phase(name="load", start_s=scenario.load.warm_up_s, end_s=done.lasted_s)]
     metrics = _metrics(done) | summarise(done.samples, phases)

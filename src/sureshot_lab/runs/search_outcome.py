@@ -8,7 +8,7 @@ import msgspec
 
 from sureshot_lab.analysis.findings import findings
 from sureshot_lab.result import Conditions, RunResult, Sample, Verdict
-from sureshot_lab.runs.measure import latency_of, percentiles_of
+from sureshot_lab.runs.measure import bounded_latency_of, percentiles_of
 from sureshot_lab.runs.outcome import gates_of
 from sureshot_lab.runs.search_run import SearchRun
 from sureshot_lab.runs.unread import unread_findings
@@ -25,7 +25,7 @@ def result_of_search(
     """Return the result of a search; its latencies are those of the best step that kept all."""
     kept = [step for step in done.steps if not step.broken]
     best = max(kept, key=lambda step: step.rate_per_s, default=None)
-    submission = latency_of(best.offered.latencies_us) if best else None
+    submission = bounded_latency_of(best.offered.latencies_us) if best else None
     metrics = {**summarise(samples), **done.metrics()}
     if best is not None and submission is not None:
         metrics |= percentiles_of("submission", submission)

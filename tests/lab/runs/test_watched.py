@@ -125,6 +125,6 @@ async def test_a_run_of_the_cluster_tells_the_brokers_rates_and_memory(
         ({"kube_namespace": "webhooks"}, "--kube-context"),
     ],
 )
-def test_what_says_too_little_is_a_sentence(told: dict[str, str], words: str) -> None:
+def test_what_says_too_little_is_a_sentence(told: dict[str, Any], words: str) -> None:
     with pytest.raises(LabError, match=words):
         Options(**told)
