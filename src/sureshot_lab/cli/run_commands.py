@@ -69,7 +69,7 @@ def list_scenarios(as_json: Json = False) -> None:
             (
                 one.name,
                 _takes(one),
-                f"{small.load.warm_up_s + small.load.duration_s:.0f} s",
+                _takes(small),
                 f"{one.load.peak_per_s:,.0f}/s" if one.load.peak_per_s else "closed",
                 one.about,
             )
@@ -177,7 +177,11 @@ def _short(result: RunResult, folder: Path) -> dict[str, Any]:
 
 
 def _takes(scenario: Scenario) -> str:
-    seconds = scenario.load.warm_up_s + scenario.load.duration_s
-    if scenario.kind == "breakpoint":
-        return "some min"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    """Return how long load is offered, warm-up included; of a search, at most."""
+    from sureshot_lab.runs.search_run import longest_s  # noqa: PLC0415 - slow to load
+
+    searching = scenario.kind == "breakpoint"
+    load_s = longest_s(scenario.search) if searching else scenario.load.duration_s
+    seconds = scenario.load.warm_up_s + load_s
+    told = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"{'up to ' * searching}{told}"

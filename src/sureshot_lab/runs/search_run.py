@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from sureshot_lab.analysis.bisection import Bisection
+from sureshot_lab.analysis.bisection import Bisection, most_steps
 from sureshot_lab.analysis.rules.validity import GENERATOR_SHARE
 from sureshot_lab.load.offer import Offered
 from sureshot_lab.load.wrk import WrkRun, wrk_check
@@ -161,6 +161,15 @@ async def run_search(
         progress.enter("load", "cross-check by wrk, a closed loop")
         done.wrk = await _cross_check(site)
     return done
+
+
+def longest_s(plan: Search) -> float:
+    """Return how long load is offered at most, wrk's included.
+
+    Later searches are reckoned as long as the first; they begin near its answer.
+    """
+    steps = most_steps(plan.start_per_s, plan.most_per_s, precision=plan.precision)
+    return plan.repeats * steps * plan.step_s + WRK_S
 
 
 async def _cross_check(site: Site) -> WrkRun | None:
