@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from sureshot_lab.analysis.rules.resources import what_was_full_first
 from sureshot_lab.errors import LabError
 from sureshot_lab.load.engines import choose_engine
 from sureshot_lab.profiling.cpu_profile import CpuProfile
@@ -122,11 +123,15 @@ async def _statements(site: Site) -> Table | None:
 
 def _with(result: RunResult, told: Told, statements: Table | None) -> RunResult:
     """Return *result* with what the profile says, and its files linked."""
+    profiled = msgspec.structs.replace(
+        result, tables=[*result.tables, *told.tables, *([statements] if statements else [])]
+    )
+    # The bottleneck is known already; now the functions it is in can be named.
+    named = dict(zip(what_was_full_first(result), what_was_full_first(profiled), strict=True))
     return msgspec.structs.replace(
-        result,
+        profiled,
         metrics={**result.metrics, **told.metrics},
-        tables=[*result.tables, *told.tables, *([statements] if statements else [])],
-        findings=[*result.findings, *told.findings],
+        findings=[*(named.get(one, one) for one in result.findings), *told.findings],
         files={
             **result.files,
             **{name: f"{FOLDER}/{path.name}" for name, path in told.files.items()},
