@@ -57,7 +57,9 @@ async def profile_scenario(
         raise LabError(f"{scenario.name} is no single load: profile one such as load or spike")
     if options.target is not None:
         raise LabError("a profile is of a service of the laboratory's own: leave --target out")
-    engine = choose_engine(scenario.engine, scenario.load.peak_per_s, scenario.kind)
+    engine = choose_engine(
+        scenario.engine, scenario.load.peak_per_s, scenario.kind, scenario.endpoints.tenants
+    )
     stop = stop or asyncio.Event()
     run_id = new_run_id(scenario, secrets.token_hex(2))
     folder = options.runs / run_id

@@ -57,6 +57,7 @@ def make_offer(site: Site, scenario: Scenario, run: str, stages: Sequence[Stage]
         connections=load.connections,
         worst_s=load.worst_s,
         generators=load.generators,
+        tokens=[one.token for one in site.owners] if len(site.tenants) > 1 else [],
     )
 
 
@@ -129,7 +130,7 @@ async def look_back(
     origin_s = offered.started_at_s
     received = await site.sink.finish(origin_s)
     samples = await site.samples_since(origin_s)
-    found = await whereabouts(site.client, offered, received)
+    found = await whereabouts(site.tenants, offered, received)
     lasted_s = duration_s(offered, scenario.load.stages)
     return LoadRun(
         offered=offered,

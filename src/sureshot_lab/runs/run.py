@@ -44,7 +44,9 @@ async def run_scenario(
     """
     refuse_production(options)
     engine = options.engine if options.engine != "auto" else scenario.engine
-    engine = choose_engine(engine, scenario.load.peak_per_s, scenario.kind)
+    engine = choose_engine(
+        engine, scenario.load.peak_per_s, scenario.kind, scenario.endpoints.tenants
+    )
     run_id = new_run_id(scenario, secrets.token_hex(2))
     folder = options.runs / run_id
     folder.mkdir(parents=True)

@@ -178,7 +178,8 @@ async def _cross_check(site: Site) -> WrkRun | None:
     body = f'{{{site.places[0]},"payload":{payload}}}'
     client = site.client
     url = f"{client.url}/api/v1/webhooks"
-    found = await asyncio.to_thread(wrk_check, url, client.token, body, WRK_S, WRK_CONNECTIONS)
+    token = site.owners[0].token if site.owners else client.token
+    found = await asyncio.to_thread(wrk_check, url, token, body, WRK_S, WRK_CONNECTIONS)
     await site.empty(DRAIN_S)
     return found
 

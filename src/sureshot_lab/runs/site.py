@@ -15,6 +15,7 @@ from sureshot_lab.result import Sample
 from sureshot_lab.runs.client import ServiceClient
 from sureshot_lab.runs.options import Options
 from sureshot_lab.runs.own_service import OwnService, own_service
+from sureshot_lab.runs.tenants import owners_of_endpoints, refuse_tenants
 from sureshot_lab.runs.watched import database_of, sources_of
 from sureshot_lab.sampler.postgres import Postgres
 from sureshot_lab.sampler.sampler import Sampler
@@ -43,7 +44,8 @@ class Sent:
 class Site:
     """Everything a run works with.
 
-    ``places`` are JSON members that name a receiver each, drawn by ``weights``.
+    ``places`` are JSON members that name a receiver each, drawn by ``weights``; ``owners``
+    act for the tenants these belong to, all the same one where there is only one.
     """
 
     client: ServiceClient
@@ -57,6 +59,12 @@ class Site:
     weights: list[float]
     payloads: list[str]
     endpoint_ids: list[str] = field(default_factory=list)
+    owners: list[ServiceClient] = field(default_factory=list)
+
+    @property
+    def tenants(self) -> list[ServiceClient]:
+        """Who acts for each tenant, each once."""
+        return list({owner.token: owner for owner in self.owners or [self.client]}.values())
 
     async def samples_since(self, origin_s: float) -> list[Sample]:
         """End the sampling; return all samples on a clock that is 0 at *origin_s* (epoch)."""
@@ -100,6 +108,7 @@ async def open_site(
 
     Raises ``LabError`` when something is missing or refuses.
     """
+    refuse_tenants(scenario, own=options.target is None)
     async with contextlib.AsyncExitStack() as stack:
         service = None
         if options.target is None:
@@ -156,6 +165,7 @@ async def _make_endpoints(site: Site, scenario: Scenario, options: Options) -> N
     if plan.by_url:
         site.places = [f'"url":{json.dumps(url)}' for url in urls]
     else:
+        site.owners = await owners_of_endpoints(site.client, scenario)
         numbered = list(enumerate(urls))
         for batch in _batches(numbered):
             made = await asyncio.gather(*(_make(site, plan.max_in_flight, *one) for one in batch))
@@ -171,7 +181,7 @@ async def _make(site: Site, max_in_flight: int | None, index: int, url: str) -> 
     body: dict[str, str | int] = {"name": f"laboratory {index}", "url": url}
     if max_in_flight is not None:
         body["maxInFlight"] = max_in_flight
-    made = await site.client.create_endpoint(body)
+    made = await site.owners[index].create_endpoint(body)
     return made["id"], made["secretKey"]
 
 
