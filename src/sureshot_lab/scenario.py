@@ -85,10 +85,15 @@ class Payload(_Table, frozen=True, kw_only=True):
 
 
 class Endpoints(_Table, frozen=True, kw_only=True):
-    """Who receives: so many endpoints, the n-th with a share of 1/n^zipf (0: all alike)."""
+    """Who receives: so many endpoints, the n-th with a share of 1/n^zipf (0: all alike).
+
+    They belong to so many ``tenants``, of sizes by Zipf; each is submitted to with the
+    token of its own. With 1 all is the default tenant's.
+    """
 
     count: int = 20
     zipf: float = 1.1
+    tenants: int = 1
     by_url: bool = False
     max_in_flight: int | None = None
 

@@ -1,4 +1,4 @@
-"""``sureshot lab traffic``: payloads made, traffic recorded, made anonymous, and sent again."""
+"""``sureshot lab traffic``: payloads and bursts; traffic recorded, anonymous, sent again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from sureshot_lab.cli.options import AdminToken, Engine, MeansIt, Runs, SinkHost, Target, Token
 from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line
 from sureshot_lab.cli.record_command import record
+from sureshot_lab.cli.stages_command import stages
 from sureshot_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ def register(app: typer.Typer) -> None:
             "sureshot lab traffic payloads --count 10000 --output payloads.ndjson",
         )
     )(payloads)
+    traffic.command(
+        epilog=examples(
+            "sureshot lab traffic stages random --seed 7",
+            'sureshot lab run load --set load.stages="$(sureshot lab traffic stages random)"',
+        )
+    )(stages)
     traffic.command(
         epilog=examples(
             "sureshot lab traffic record today.ndjson.gz --target https://hooks.example --since 6h",

@@ -170,7 +170,7 @@ def _task(offer: Offer, address: tuple[str, int], process: GeneratorProcess) -> 
         generators=offer.generators,
         base_url=offer.base_url,
         address=address,
-        token=offer.token,
+        tokens=offer.tokens or [offer.token],
         places=offer.places,
         ends=thresholds(offer.weights),
         payloads=offer.payloads,

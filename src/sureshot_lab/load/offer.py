@@ -42,7 +42,8 @@ class Offer:
     epoch) put before its other members. Equal seeds give equal requests, their
     ids and times aside, whatever the engine and the number of generators.
     ``run`` begins every id. ``worst_s``: an arrival that can't leave within it
-    is dropped. ``connections``: how many clients a closed model has.
+    is dropped. ``connections``: how many clients a closed model has. ``tokens``: of
+    each place, where they differ; else ``token`` is that of all. k6 knows only one.
     """
 
     base_url: str
@@ -57,6 +58,7 @@ class Offer:
     connections: int = 64
     worst_s: float = 10.0
     generators: int = 1
+    tokens: Sequence[str] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ def refuse_unusable(offer: Offer) -> None:
         raise LabError(f"base_url {offer.base_url!r} must be like http://127.0.0.1:8080")
     if not _RUN.fullmatch(offer.run):
         raise LabError(f"run {offer.run!r} must be 1 to 64 letters, digits, dots, dashes")
-    if not _TOKEN.fullmatch(offer.token):
+    if not all(_TOKEN.fullmatch(token) for token in (offer.token, *offer.tokens)):
         raise LabError("the token must be printable ASCII, without spaces around it")
     _refuse_nothing(offer)
     _refuse_wrong_places(offer)
@@ -128,6 +130,8 @@ def _refuse_wrong_places(offer: Offer) -> None:
         raise LabError("a load needs at least one place, a url or an endpointId")
     if len(offer.weights) != len(offer.places):
         raise LabError(f"{len(offer.places)} places need as many weights, not {len(offer.weights)}")
+    if offer.tokens and len(offer.tokens) != len(offer.places):
+        raise LabError(f"{len(offer.places)} places need as many tokens, not {len(offer.tokens)}")
     if min(offer.weights) < 0 or sum(offer.weights) <= 0:
         raise LabError("weights must be 0 or more, and one of them above 0")
     for place in offer.places:

@@ -23,7 +23,8 @@ Counts: TypeAlias = list[tuple[int, int]]
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """The share of process *index* of *generators* in an offer.
 
-    ``address``: where to connect, resolved. ``ends``: the places' thresholds.
+    ``address``: where to connect, resolved. ``ends``: the places' thresholds. ``tokens``: of
+    each place, or one for all.
     ``connections``: of this process. ``accepted``: the file for the accepted ids.
     """
 
@@ -31,7 +32,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     generators: int
     base_url: str
     address: tuple[str, int]
-    token: str
+    tokens: Sequence[str]
     places: Sequence[str]
     ends: Sequence[int]
     payloads: Sequence[str]

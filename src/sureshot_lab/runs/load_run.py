@@ -27,7 +27,7 @@ BEFORE_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class LoadRun:
-    """Everything one load left behind; times count from its begin."""
+    """Everything one load left behind; times count from its begin. ``unread``: by the sampler."""
 
     offered: Offered
     received: SinkResult
@@ -38,6 +38,7 @@ class LoadRun:
     samples: list[Sample]
     service_metrics: dict[str, float]
     drained: bool
+    unread: list[str]
 
 
 def make_offer(site: Site, scenario: Scenario, run: str, stages: Sequence[Stage]) -> Offer:
@@ -56,6 +57,7 @@ def make_offer(site: Site, scenario: Scenario, run: str, stages: Sequence[Stage]
         connections=load.connections,
         worst_s=load.worst_s,
         generators=load.generators,
+        tokens=[one.token for one in site.owners] if len(site.tenants) > 1 else [],
     )
 
 
@@ -128,7 +130,7 @@ async def look_back(
     origin_s = offered.started_at_s
     received = await site.sink.finish(origin_s)
     samples = await site.samples_since(origin_s)
-    found = await whereabouts(site.client, offered, received)
+    found = await whereabouts(site.tenants, offered, received)
     lasted_s = duration_s(offered, scenario.load.stages)
     return LoadRun(
         offered=offered,
@@ -140,4 +142,5 @@ async def look_back(
         samples=samples,
         service_metrics=site.metrics.summary(before),
         drained=drained,
+        unread=site.sampler.problems,
     )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import msgspec
 from hdrh.histogram import HdrHistogram
 
+from sureshot_lab.analysis.estimate import Estimate
+from sureshot_lab.analysis.percentiles import counts_of, percentile_of_counts
 from sureshot_lab.load.offer import Offered
 from sureshot_lab.result import Interval, Latency
 from sureshot_lab.scenario import Stage
@@ -19,6 +21,8 @@ SPECTRUM = [
     0, 10, 20, 30, 40, 50, 55, 60, 65, 70, 75, 80, 85, 87.5, 90, 92.5, 95, 96, 97, 98, 98.5, 99,
     99.25, 99.5, 99.75, 99.9, 99.95, 99.99, 99.995, 99.999, 100,
 ]  # fmt: skip
+BOUNDED = (50, 95, 99)
+"""The percentiles that are told with the interval they lie in."""
 LATE_S = 1.0
 """What arrives so long after the load's end still counts to its throughput."""
 
@@ -37,11 +41,11 @@ def measure(
 ) -> Measured:
     """Put the client's side and the receivers' side together; the load *lasted_s*."""
     latencies = {
-        "submission": latency_of(offered.latencies_us),
-        "submission_service": latency_of(offered.service_us),
-        "refused": latency_of(offered.refused_us),
-        "end_to_end": latency_of(received.latencies_us),
-        "until_success": latency_of(received.until_success_us),
+        "submission": bounded_latency_of(offered.latencies_us),
+        "submission_service": bounded_latency_of(offered.service_us),
+        "refused": bounded_latency_of(offered.refused_us),
+        "end_to_end": bounded_latency_of(received.latencies_us),
+        "until_success": bounded_latency_of(received.until_success_us),
     }
     known = {name: latency for name, latency in latencies.items() if latency is not None}
     metrics = _counts(offered, lasted_s) | _arrivals(offered, received, found, lasted_s)
@@ -71,6 +75,26 @@ def latency_of(histogram_us: HdrHistogram) -> Latency | None:
         max_s=histogram_us.get_max_value() / 1e6,
         spectrum=[(percentile, at(percentile)) for percentile in SPECTRUM],
         hdr=encoded.decode() if isinstance(encoded, bytes) else str(encoded),
+    )
+
+
+def bounded_latency_of(histogram_us: HdrHistogram) -> Latency | None:
+    """Return the same with the intervals of its percentiles; dear, so not while load is offered."""
+    latency = latency_of(histogram_us)
+    if latency is None:
+        return None
+    counts = counts_of(histogram_us)
+    intervals = {
+        f"p{percent}": _bounds_s(percentile_of_counts(counts, percent)) for percent in BOUNDED
+    }
+    return msgspec.structs.replace(latency, intervals=intervals)
+
+
+def _bounds_s(estimate_us: Estimate) -> tuple[float | None, float | None]:
+    low_us, high_us = estimate_us.low, estimate_us.high
+    return (
+        low_us / 1e6 if math.isfinite(low_us) else None,
+        high_us / 1e6 if math.isfinite(high_us) else None,
     )
 
 

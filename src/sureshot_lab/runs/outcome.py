@@ -20,6 +20,7 @@ from sureshot_lab.runs.load_run import LoadRun
 from sureshot_lab.runs.measure import latency_of
 from sureshot_lab.runs.options import Options
 from sureshot_lab.runs.site import Site
+from sureshot_lab.runs.unread import unread_findings
 from sureshot_lab.runs.verdict import Evidence, decide, main_error
 from sureshot_lab.sampler.summary import summarise
 from sureshot_lab.scenario import Behaviour, Scenario
@@ -124,7 +125,8 @@ def _judged(result: RunResult, scenario: Scenario, done: LoadRun, *, stopped: bo
     judged = msgspec.structs.replace(
         result, metrics=metrics, gates=gates, verdict=verdict, reasons=reasons
     )
-    return msgspec.structs.replace(judged, findings=findings(judged))
+    found = [*findings(judged), *unread_findings(done.unread)]
+    return msgspec.structs.replace(judged, findings=found)
 
 
 def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evidence:
@@ -138,6 +140,7 @@ def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evi
         steal_share=metrics.get("host_steal_share", 0.0),
         ledger_gap=done.received.reason if done.received.incomplete else "",
         stopped_early=stopped or offered.stopped_early,
+        unread=done.unread,
     )
 
 

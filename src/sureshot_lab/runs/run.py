@@ -44,7 +44,9 @@ async def run_scenario(
     """
     refuse_production(options)
     engine = options.engine if options.engine != "auto" else scenario.engine
-    engine = choose_engine(engine, scenario.load.peak_per_s, scenario.kind)
+    engine = choose_engine(
+        engine, scenario.load.peak_per_s, scenario.kind, scenario.endpoints.tenants
+    )
     run_id = new_run_id(scenario, secrets.token_hex(2))
     folder = options.runs / run_id
     folder.mkdir(parents=True)
@@ -115,8 +117,9 @@ async def _run(
         found = await run_search(site, scenario, engine, run_id, folder, progress, stop)
         samples = await site.samples_since(found.started_at_s)
         return result_of_search(
-            run_id, scenario, conditions({}), found, samples, stopped=stop.is_set()
-        )
+            run_id, scenario, conditions({}), found, samples, site.sampler.problems,
+            stopped=stop.is_set(),
+        )  # fmt: skip
     done = await run_load(site, scenario, engine, run_id, folder, progress, stop)
     restarts = (site.service.restarts if site.service else 0) - restarts
     tools = {done.offered.engine: done.offered.version}

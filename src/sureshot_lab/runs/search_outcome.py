@@ -8,9 +8,10 @@ import msgspec
 
 from sureshot_lab.analysis.findings import findings
 from sureshot_lab.result import Conditions, RunResult, Sample, Verdict
-from sureshot_lab.runs.measure import latency_of, percentiles_of
+from sureshot_lab.runs.measure import bounded_latency_of, percentiles_of
 from sureshot_lab.runs.outcome import gates_of
 from sureshot_lab.runs.search_run import SearchRun
+from sureshot_lab.runs.unread import unread_findings
 from sureshot_lab.runs.verdict import Evidence, decide
 from sureshot_lab.sampler.summary import summarise
 from sureshot_lab.scenario import Scenario
@@ -19,18 +20,18 @@ from sureshot_lab.targets import hold
 
 def result_of_search(
     run_id: str, scenario: Scenario, conditions: Conditions, done: SearchRun,
-    samples: Sequence[Sample], *, stopped: bool,
+    samples: Sequence[Sample], unread: Sequence[str] = (), *, stopped: bool,
 ) -> RunResult:  # fmt: skip
     """Return the result of a search; its latencies are those of the best step that kept all."""
     kept = [step for step in done.steps if not step.broken]
     best = max(kept, key=lambda step: step.rate_per_s, default=None)
-    submission = latency_of(best.offered.latencies_us) if best else None
+    submission = bounded_latency_of(best.offered.latencies_us) if best else None
     metrics = {**summarise(samples), **done.metrics()}
     if best is not None and submission is not None:
         metrics |= percentiles_of("submission", submission)
         metrics["end_to_end_p95_s"] = best.end_to_end_p95_s
     gates = hold(gates_of(scenario), metrics)
-    verdict, reasons = decide(_evidence(done, metrics, stopped=stopped), gates)
+    verdict, reasons = decide(_evidence(done, metrics, unread, stopped=stopped), gates)
     if verdict is Verdict.PASS and done.search.at_most:
         reasons.append("the highest rate allowed was kept: there may be more")
     reasons += [
@@ -56,10 +57,13 @@ def result_of_search(
         tables=[done.table()],
         partial=stopped,
     )
-    return msgspec.structs.replace(result, findings=findings(result))
+    found = [*findings(result), *unread_findings(unread)]
+    return msgspec.structs.replace(result, findings=found)
 
 
-def _evidence(done: SearchRun, metrics: dict[str, float], *, stopped: bool) -> Evidence:
+def _evidence(
+    done: SearchRun, metrics: dict[str, float], unread: Sequence[str], *, stopped: bool
+) -> Evidence:
     """Return what tells whether the answer is the service's.
 
     A rate counts as kept only when all of it was offered. Where the search ended by the
@@ -77,4 +81,5 @@ def _evidence(done: SearchRun, metrics: dict[str, float], *, stopped: bool) -> E
         steal_share=metrics.get("host_steal_share", 0.0),
         ledger_gap=done.ledger_gap,
         stopped_early=stopped,
+        unread=unread,
     )

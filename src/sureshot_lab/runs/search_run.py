@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from sureshot_lab.analysis.bisection import Bisection, Tried
+from sureshot_lab.analysis.bisection import Bisection, Tried, most_steps
 from sureshot_lab.errors import LabError
 from sureshot_lab.load.offer import Offered
 from sureshot_lab.load.wrk import WrkRun, wrk_check
@@ -187,13 +187,23 @@ async def run_search(
     return done
 
 
+def longest_s(plan: Search) -> float:
+    """Return how long load is offered at most, wrk's included.
+
+    Later searches are reckoned as long as the first; they begin near its answer.
+    """
+    steps = most_steps(plan.start_per_s, plan.most_per_s, precision=plan.precision)
+    return plan.repeats * steps * plan.step_s + WRK_S
+
+
 async def _cross_check(site: Site, scenario: Scenario) -> WrkRun | None:
     """Have wrk, where it is installed, submit as fast as the answers allow."""
     payload = site.payloads[0]
     body = f'{{{site.places[0]},"payload":{payload}}}'
     client = site.client
     url = f"{client.url}/api/v1/webhooks"
-    found = await asyncio.to_thread(wrk_check, url, client.token, body, WRK_S, WRK_CONNECTIONS)
+    token = site.owners[0].token if site.owners else client.token
+    found = await asyncio.to_thread(wrk_check, url, token, body, WRK_S, WRK_CONNECTIONS)
     await site.empty(scenario.drain_s)
     return found
 
@@ -225,7 +235,7 @@ async def _look_for_missing(
         done.take(await site.sink.turn())
     if not done.missing:
         return
-    pending, final = await asked(site.client, done.missing)
+    pending, final = await asked(site.tenants, done.missing)
     # Only then the ledger: what was delivered while the service was asked is in there.
     done.take(await site.sink.turn())
     done.pending = len(done.missing & pending)

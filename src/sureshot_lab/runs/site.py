@@ -10,21 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from sureshot_lab.errors import LabError, TargetUnreachable
 from sureshot_lab.result import Sample
 from sureshot_lab.runs.client import ServiceClient
 from sureshot_lab.runs.options import Options
 from sureshot_lab.runs.own_service import OwnService, own_service
-from sureshot_lab.sampler.host import Host
+from sureshot_lab.runs.tenants import owners_of_endpoints, refuse_tenants
+from sureshot_lab.runs.watched import database_of, sources_of
 from sureshot_lab.sampler.postgres import Postgres
-from sureshot_lab.sampler.processes import Pids, Processes
-from sureshot_lab.sampler.rabbitmq import RabbitMQ
 from sureshot_lab.sampler.sampler import Sampler
 from sureshot_lab.sampler.service_metrics import ServiceMetrics
-from sureshot_lab.sampler.source import Source
-from sureshot_lab.sampler.sqlite_files import DatabaseFiles
 from sureshot_lab.sampler.steps import rebase
 from sureshot_lab.scenario import Scenario
 from sureshot_lab.sink.process import SinkProcess
@@ -34,7 +29,6 @@ from sureshot_lab.traffic.population import zipf_weights
 
 POOL = 512
 """So many different payloads are drawn; each is sent with an id and a time of its own."""
-GENERATORS = ("sureshot_lab.load", "k6")
 AT_ONCE = 8
 
 
@@ -51,7 +45,8 @@ class Sent:
 class Site:
     """Everything a run works with.
 
-    ``places`` are JSON members that name a receiver each, drawn by ``weights``.
+    ``places`` are JSON members that name a receiver each, drawn by ``weights``; ``owners``
+    act for the tenants these belong to, all the same one where there is only one.
     """
 
     client: ServiceClient
@@ -65,6 +60,12 @@ class Site:
     weights: list[float]
     payloads: list[str]
     endpoint_ids: list[str] = field(default_factory=list)
+    owners: list[ServiceClient] = field(default_factory=list)
+
+    @property
+    def tenants(self) -> list[ServiceClient]:
+        """Who acts for each tenant, each once."""
+        return list({owner.token: owner for owner in self.owners or [self.client]}.values())
 
     async def samples_since(self, origin_s: float) -> list[Sample]:
         """End the sampling; return all samples on a clock that is 0 at *origin_s* (epoch)."""
@@ -116,6 +117,7 @@ async def open_site(
 
     Raises ``LabError`` when something is missing or refuses.
     """
+    refuse_tenants(scenario, own=options.target is None)
     async with contextlib.AsyncExitStack() as stack:
         service = None
         if options.target is None:
@@ -136,10 +138,12 @@ async def open_site(
             )
         )
         metrics = ServiceMetrics([client.url] if service is None else service.metrics_urls)
-        database = _database(service)
+        database = database_of(service, options)
         site = Site(
             client=client, service=service, sink=sink, metrics=metrics, database=database,
-            sampler=Sampler(_sources(service, sink, metrics, database), watch=watch),
+            sampler=Sampler(
+                sources_of(service, sink.pid, metrics, database, options), watch=watch
+            ),
             version=version, places=[],
             weights=sent.weights if sent else _weights(scenario),
             payloads=sent.payloads if sent else _payloads(scenario),
@@ -170,6 +174,7 @@ async def _make_endpoints(site: Site, scenario: Scenario, options: Options) -> N
     if plan.by_url:
         site.places = [f'"url":{json.dumps(url)}' for url in urls]
     else:
+        site.owners = await owners_of_endpoints(site.client, scenario)
         numbered = list(enumerate(urls))
         for batch in _batches(numbered):
             made = await asyncio.gather(*(_make(site, plan.max_in_flight, *one) for one in batch))
@@ -185,7 +190,7 @@ async def _make(site: Site, max_in_flight: int | None, index: int, url: str) -> 
     body: dict[str, str | int] = {"name": f"laboratory {index}", "url": url}
     if max_in_flight is not None:
         body["maxInFlight"] = max_in_flight
-    made = await site.client.create_endpoint(body)
+    made = await site.owners[index].create_endpoint(body)
     return made["id"], made["secretKey"]
 
 
@@ -199,46 +204,3 @@ async def _remove_endpoints(site: Site) -> None:
         with contextlib.suppress(LabError):
             for endpoint_id in site.endpoint_ids:
                 await site.client.delete_endpoint(endpoint_id)
-
-
-def _database(service: OwnService | None) -> Postgres | None:
-    if service is None or service.backing is None:
-        return None
-    return Postgres(service.backing.database_url)
-
-
-def _sources(
-    service: OwnService | None,
-    sink: SinkProcess,
-    metrics: ServiceMetrics,
-    database: Postgres | None,
-) -> list[Source]:
-    groups: dict[str, Pids] = {
-        "sink": [sink.pid],
-        "generator": _generators,
-    }
-    if service is not None:
-        groups["service"] = service.pids
-    if database is not None:
-        # The whole server's, if it is on this machine: what other databases cost counts too.
-        groups["postgres"] = "postgres"
-    sources: list[Source] = [Processes(groups), Host(), metrics]
-    if service is None:
-        return sources
-    if database is None:
-        return [*sources, DatabaseFiles(service.database_path)]
-    sources.append(database)
-    if service.backing is not None and service.backing.queue_name:
-        sources.append(RabbitMQ(service.backing.queue_url, [service.backing.queue_name]))
-    return sources
-
-
-def _generators() -> list[int]:
-    """Return the generator processes this one has started."""
-    found = []
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            line = " ".join(child.cmdline()[:3])
-            if any(name in line for name in GENERATORS):
-                found.append(child.pid)
-    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sureshot_lab.analysis.rules.validity import ACHIEVED_SHARE, GENERATOR_SHARE, STEAL_SHARE
 from sureshot_lab.report.figures import limit, measured
 from sureshot_lab.result import ErrorCount, Gate, Verdict
+from sureshot_lab.runs.unread import why_unread
 
 PROOF_OF_LOSS = "lost"
 """One webhook missing from a complete ledger is proof, however the load was offered."""
@@ -19,6 +20,7 @@ class Evidence:
 
     ``generator_share``: of the busiest generator process, CPU by wall time.
     ``ledger_gap``: why the sink's ledger is not complete; empty when it is.
+    ``unread``: what the sampler could not read, as it says so itself.
     """
 
     intended: int
@@ -29,6 +31,7 @@ class Evidence:
     steal_share: float
     ledger_gap: str = ""
     stopped_early: bool = False
+    unread: Sequence[str] = ()
 
 
 def decide(evidence: Evidence, gates: Sequence[Gate]) -> tuple[Verdict, list[str]]:
@@ -83,7 +86,11 @@ def _doubts(evidence: Evidence) -> list[str]:
 
 def _empty(evidence: Evidence, gates: Sequence[Gate]) -> list[str]:
     """Return why gates that hold would prove nothing."""
-    reasons = [f"{_title(gate)} was not measured" for gate in gates if gate.passed is None]
+    reasons = [
+        f"{_title(gate)} was not measured{why_unread(gate.metric, evidence.unread)}"
+        for gate in gates
+        if gate.passed is None
+    ]
     if not evidence.accepted:
         reasons.append("not one webhook was accepted, so none could be lost")
     if not gates:

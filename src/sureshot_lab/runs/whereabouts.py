@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -27,8 +27,10 @@ class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
     pending: int = 0
 
 
-async def whereabouts(client: ServiceClient, offered: Offered, received: SinkResult) -> Whereabouts:
-    """Reconcile, and ask the service about whatever is missing.
+async def whereabouts(
+    tenants: Sequence[ServiceClient], offered: Offered, received: SinkResult
+) -> Whereabouts:
+    """Reconcile, and ask the service about whatever is missing, as each of *tenants*.
 
     A generator that keeps no ids is held to counts alone: as many different
     webhooks must have arrived as were accepted.
@@ -38,7 +40,7 @@ async def whereabouts(client: ServiceClient, offered: Offered, received: SinkRes
     found = reconcile(offered.accepted_ids, received)
     if not found.lost:
         return Whereabouts(found=found)
-    pending, final = await asked(client, set(found.lost))
+    pending, final = await asked(tenants, set(found.lost))
     lost = sorted(set(found.lost) - pending - final)
     undelivered = sorted({*found.undelivered, *final})
     return Whereabouts(
@@ -49,15 +51,18 @@ async def whereabouts(client: ServiceClient, offered: Offered, received: SinkRes
     )
 
 
-async def asked(client: ServiceClient, missing: set[str]) -> tuple[set[str], set[str]]:
+async def asked(tenants: Sequence[ServiceClient], missing: set[str]) -> tuple[set[str], set[str]]:
     """Return those of *missing* that wait, and those that were given up.
 
     A service in trouble is asked again for a while: what it cannot tell counts as lost.
     """
     for _try in range(TRIES):
         try:
-            pending = await _pending(client, missing)
-            return pending, await _final(client, missing - pending)
+            pending, final = set[str](), set[str]()
+            for client in tenants:
+                pending |= await _pending(client, missing)
+                final |= await _final(client, missing - pending - final)
+            return pending, final - pending
         except TargetUnreachable:
             await asyncio.sleep(PAUSE_S)
     return set(), set()

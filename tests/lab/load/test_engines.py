@@ -179,6 +179,12 @@ def test_without_k6_it_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert choose_engine("auto", 1, Kind.LOAD) == "native"
 
 
+def test_several_tenants_are_a_matter_for_our_own_generator() -> None:
+    assert choose_engine("auto", 1, Kind.LOAD, tenants=2) == "native"
+    with pytest.raises(LabError, match="k6 sends with one token, not as 2 tenants"):
+        choose_engine("k6", 1, Kind.LOAD, tenants=2)
+
+
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(LabError, match="engine 'locust' must be one of auto, k6, native"):
         choose_engine("locust", 1, Kind.LOAD)

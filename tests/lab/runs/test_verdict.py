@@ -69,6 +69,27 @@ def test_every_reason_is_told_not_only_the_first() -> None:
     assert len(reasons) == 3
 
 
+@pytest.mark.parametrize(
+    ("metric", "source"),
+    [
+        ("database_connections_max", "postgres"),
+        ("database_commits_per_webhook", "postgres"),
+        ("queue_unacked_max", "rabbitmq"),
+        ("queue_latency_p99_s", "metrics"),
+        ("service_cpu_share", "processes"),
+        ("host_steal_share", "host"),
+    ],
+)
+def test_why_a_figure_is_missing_is_told_by_the_source_it_comes_from(
+    metric: str, source: str
+) -> None:
+    unread = [f"{source}: failed 9 of 9 reads", "sqlite: failed 1 of 9 reads"]
+    _verdict, reasons = decide(
+        evidence(unread=unread), [gate(metric, value=None, passed=None), gate()]
+    )
+    assert reasons == [f"{metric.title()} was not measured ({source}: failed 9 of 9 reads)"]
+
+
 def test_a_refused_token_is_named() -> None:
     errors = [
         ErrorCount(what="status 503", count=2, first_at_s=0),
