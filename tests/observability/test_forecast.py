@@ -39,7 +39,7 @@ def _working_week(day: float) -> float:
 
 def _growing(day: float) -> float:
     """A tenth more every week."""
-    return _steady(day) * 1.1 ** (day / 7)
+    return _steady(day) * math.pow(1.1, day / 7)
 
 
 def _said(
