@@ -84,6 +84,9 @@ def test_prometheus_scrapes_every_role() -> None:
     config = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())
     (job,) = config["scrape_configs"]
     assert job["dns_sd_configs"][0]["names"] == list(OURS)
+    # The names are the roles by which alerts know that every API or worker is gone.
+    (relabel,) = job["relabel_configs"]
+    assert (relabel["source_labels"], relabel["target_label"]) == (["__meta_dns_name"], "role")
 
 
 def test_alerts_reach_somebody_as_it_comes() -> None:
