@@ -63,10 +63,11 @@ def autoscale(
     ] = "cluster",
     as_json: Json = False,
 ) -> None:
-    """Play load against three autoscaling policies, side by side.
+    """Play load against autoscaling policies, side by side.
 
     An HPA on CPU at 70 %, KEDA on the queue's depth, and the service's own advice,
-    acted on every second (as `sureshot up --autoscale` does) or by KEDA every 15.
+    acted on every second (as `sureshot up --autoscale` does) or by KEDA every 15, as
+    manifests/components/keda has it.
     A simulation: its model is on the page, and in docs/how-to/scale-automatically.md.
     Late is what waits longer than a second.
 

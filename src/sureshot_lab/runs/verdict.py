@@ -40,11 +40,11 @@ def decide(evidence: Evidence, gates: Sequence[Gate]) -> tuple[Verdict, list[str
     doubts = _doubts(evidence)
     lost = [gate for gate in broken if gate.name == PROOF_OF_LOSS]
     if lost and not evidence.ledger_gap:
-        return Verdict.FAIL, [*map(_told, broken), *doubts]
+        return Verdict.FAIL, [*map(gate_told, broken), *doubts]
     if doubts:
-        return Verdict.INVALID, [*doubts, *map(_told, broken)]
+        return Verdict.INVALID, [*doubts, *map(gate_told, broken)]
     if broken:
-        return Verdict.FAIL, list(map(_told, broken))
+        return Verdict.FAIL, list(map(gate_told, broken))
     empty = _empty(evidence, gates)
     if empty:
         return Verdict.INVALID, empty
@@ -98,7 +98,8 @@ def _empty(evidence: Evidence, gates: Sequence[Gate]) -> list[str]:
     return reasons
 
 
-def _told(gate: Gate) -> str:
+def gate_told(gate: Gate) -> str:
+    """Return the reason that a broken *gate* is: its value, and the limit it missed."""
     return f"{_title(gate)}: {measured(gate)}, not {limit(gate)}"
 
 
