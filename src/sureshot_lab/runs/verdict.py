@@ -18,7 +18,8 @@ class Evidence:
     """What tells whether a run's figures mean something.
 
     ``generator_share``: of the busiest generator process, CPU by wall time.
-    ``ledger_gap``: why the sink's ledger is not complete; empty when it is.
+    ``ledger_gap``: why the sink's ledger is not complete; empty when it is. ``broken``:
+    why the run ended before its time, unless it was ``stopped_early``.
     """
 
     intended: int
@@ -29,6 +30,7 @@ class Evidence:
     steal_share: float
     ledger_gap: str = ""
     stopped_early: bool = False
+    broken: str = ""
 
 
 def decide(evidence: Evidence, gates: Sequence[Gate]) -> tuple[Verdict, list[str]]:
@@ -61,7 +63,9 @@ def main_error(errors: Sequence[ErrorCount], sent: int) -> str:
 
 def _doubts(evidence: Evidence) -> list[str]:
     doubts = []
-    if evidence.stopped_early:
+    if evidence.broken:
+        doubts.append(f"the run broke off: {evidence.broken}")
+    elif evidence.stopped_early:
         doubts.append("the run was stopped before its end")
     if not evidence.sent:
         doubts.append("not one request was sent")

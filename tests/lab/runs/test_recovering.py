@@ -1,0 +1,43 @@
+"""Recovery is counted from where the service was let go of, and until deliveries are well too."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.lab.runs.conftest import Run
+
+LOAD = {"load.stages": [[16, 60, 60]], "load.warm_up_s": 1}
+SLOW_S = 3
+
+
+async def test_the_restart_after_a_kill_is_a_part_of_the_recovery(run: Run, tmp_path: Path) -> None:
+    python = str(slow_to_start(tmp_path))
+    changes = {**LOAD, "fault": [{"kind": "kill", "at_s": 4}], "service.python": python}
+    result = await run(changes)
+    killed, ready = result.events
+    assert ready.at_s - killed.at_s > SLOW_S
+    assert SLOW_S <= result.metrics["recovery_s"] < 3600
+    assert result.metrics["recovery_s"] >= ready.at_s - killed.at_s - 1
+
+
+async def test_receivers_that_failed_leave_a_backlog_until_its_retry(run: Run) -> None:
+    """Submissions never notice; what failed waits six seconds for its next attempt."""
+    changes = {
+        **LOAD,
+        "fault": [{"kind": "sink-fails", "at_s": 4, "duration_s": 2}],
+        "service.settings": {"retry_schedule_s": "6,6,6", "breaker_open_s": 1},
+    }
+    result = await run(changes)
+    assert result.metrics["delivered_share"] == 1
+    assert 3 < result.metrics["backlog_gone_s"] < 20
+
+
+def slow_to_start(folder: Path) -> Path:
+    """Return a program that is Python, after three seconds of doing nothing but the first time."""
+    program, used = folder / "slow-to-start", folder / "used"
+    program.write_text(
+        f'#!/bin/sh\n[ -e {used} ] && sleep {SLOW_S}\ntouch {used}\nexec {sys.executable} "$@"\n'
+    )
+    program.chmod(0o755)
+    return program
