@@ -17,7 +17,6 @@ async def test_the_restart_after_a_kill_is_a_part_of_the_recovery(run: Run, tmp_
     result = await run(changes)
     killed, ready = result.events
     assert ready.at_s - killed.at_s > SLOW_S
-    assert SLOW_S <= result.metrics["recovery_s"] < 3600
     assert result.metrics["recovery_s"] >= ready.at_s - killed.at_s - 1
 
 
