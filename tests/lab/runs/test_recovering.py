@@ -7,13 +7,13 @@ from pathlib import Path
 
 from tests.lab.runs.conftest import Run
 
-LOAD = {"load.stages": [[16, 60, 60]], "load.warm_up_s": 1}
+LOAD = {"load.stages": [[20, 60, 60]], "load.warm_up_s": 1}
 SLOW_S = 3
 
 
 async def test_the_restart_after_a_kill_is_a_part_of_the_recovery(run: Run, tmp_path: Path) -> None:
     python = str(slow_to_start(tmp_path))
-    changes = {**LOAD, "fault": [{"kind": "kill", "at_s": 4}], "service.python": python}
+    changes = {**LOAD, "fault": [{"kind": "kill", "at_s": 8}], "service.python": python}
     result = await run(changes)
     killed, ready = result.events
     assert ready.at_s - killed.at_s > SLOW_S
