@@ -10,9 +10,6 @@ from sureshot_lab.analysis.knee import LoadPoint, goodput_kept
 from sureshot_lab.result import Interval, Table
 from sureshot_lab.scenario import Load
 
-EDGE_S = 2.0
-"""A stage's first seconds still belong in part to the one before; shorter stages are whole."""
-
 
 @dataclass(frozen=True)
 class Overload:
@@ -45,8 +42,7 @@ def load_points(load: Load, intervals: Sequence[Interval]) -> list[LoadPoint]:
     """Return each stage of a steady rate as a point, with the medians of its seconds."""
     points, begin_s = [], 0.0
     for lasts_s, start, end in load.stages:
-        from_s = begin_s + (EDGE_S if lasts_s > 2 * EDGE_S else 0.0)
-        begin_s += lasts_s
+        from_s, begin_s = begin_s, begin_s + lasts_s
         here = [one for one in intervals if from_s <= one.at_s and one.at_s + 1 <= begin_s]
         if start != end or not here:
             continue

@@ -105,6 +105,10 @@ def test_goodput_beyond_capacity_is_told_of_the_best() -> None:
     assert goodput_kept(holding) == pytest.approx(0.980, abs=0.001)
 
 
+def test_a_low_rate_that_was_not_quite_followed_is_no_overload() -> None:
+    assert goodput_kept(stages((1000, 850), (4000, 3859), (12_000, 3859))) == 1
+
+
 def test_what_is_best_under_overload_is_what_the_rest_is_held_against() -> None:
     assert goodput_kept(stages((4000, 3900), (8000, 5730), (12_000, 2865))) == 0.5
 

@@ -5,10 +5,34 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
+from sureshot_lab.runs.faults import Faults
+from sureshot_lab.runs.own_service import own_service
+from sureshot_lab.scenario import Fault, FaultKind, Service, Sink
+from sureshot_lab.sink.process import SinkProcess
 from tests.lab.runs.conftest import Run
 
 LOAD = {"load.stages": [[20, 60, 60]], "load.warm_up_s": 1}
 SLOW_S = 3
+
+
+async def test_a_killed_service_is_let_go_of_at_once_a_stopped_one_at_the_end(
+    tmp_path: Path,
+) -> None:
+    async with own_service(Service(), tmp_path / "service") as service:
+        for kind in (FaultKind.KILL, FaultKind.STOP):
+            fault = Fault(kind=kind, at_s=0.0, duration_s=0.5)
+            async with SinkProcess.start(tmp_path / "sink", Sink(), 1) as sink:
+                faults = Faults([fault], service, sink)
+                await faults.run()
+            began, ended = faults.events(0.0)
+            found = faults.disturbance(0.0)
+            assert found is not None
+            assert ended.at_s - began.at_s > 0.2
+            assert found.began_s == pytest.approx(began.at_s, abs=0.1)
+            held_s = found.let_go_s - found.began_s
+            assert held_s == 0 if kind is FaultKind.KILL else held_s >= 0.5
 
 
 async def test_the_restart_after_a_kill_is_a_part_of_the_recovery(run: Run, tmp_path: Path) -> None:
