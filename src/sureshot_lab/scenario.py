@@ -76,7 +76,10 @@ class Search(_Table, frozen=True, kw_only=True):
 
 
 class Payload(_Table, frozen=True, kw_only=True):
-    """What is sent: kinds of ``traffic/payloads.py`` and their shares; drawn from *seed*."""
+    """What is sent: kinds of ``traffic/payloads.py`` and their shares.
+
+    *seed*: payloads, whom each goes to, and how receivers behave are drawn from it.
+    """
 
     mix: dict[str, float] = msgspec.field(
         default_factory=lambda: {"user.created": 0.4, "order.completed": 0.4, "payment.failed": 0.2}
@@ -147,11 +150,15 @@ class FaultKind(StrEnum):
 
 
 class Fault(_Table, frozen=True, kw_only=True):
-    """One thing that goes wrong, *at_s* seconds after the warm-up."""
+    """One thing that goes wrong, *at_s* seconds after the warm-up.
+
+    A service that was killed or restarted and does not answer ``within_s`` breaks the run off.
+    """
 
     kind: FaultKind
     at_s: float
     duration_s: float = 1.0
+    within_s: float = 60.0
     role: str = "all"
 
 
@@ -162,6 +169,7 @@ class Service(_Table, frozen=True, kw_only=True):
     ``disk_bytes`` are what it gets; ``disk_bytes`` needs a small file system of its own, for
     the SQLite file or for PostgreSQL's tables and indexes (its WAL lies elsewhere).
     ``python`` is the interpreter whose Sureshot is run, to measure another build.
+    ``required``: the settings are the question, so a target can't take this one's place.
     """
 
     profile: str = "embedded"
@@ -172,6 +180,7 @@ class Service(_Table, frozen=True, kw_only=True):
     memory_bytes: int | None = None
     descriptors: int | None = None
     disk_bytes: int | None = None
+    required: bool = False
 
 
 class OwnGate(_Table, frozen=True, kw_only=True):

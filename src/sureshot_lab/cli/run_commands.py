@@ -86,7 +86,10 @@ def run(
     admin_token: AdminToken = None,
     engine: Engine = "auto",
     environment: Environment = "local",
-    seed: Annotated[int, typer.Option(help="Same seed, same payloads and behaviours.")] = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Same seed, same payloads and behaviours; the scenario's if left out."),
+    ] = None,
     change: Changes = None,
     sink_host: SinkHost = "127.0.0.1",
     database_url: DatabaseUrl = "",

@@ -18,7 +18,8 @@ MARK_OF_PRODUCTION = re.compile(r"(prod|production|live)\d*")
 class Options:
     """Where to, with what, and where the result goes.
 
-    Without *target* the run has a service of its own. ``lose_every`` makes the
+    Without *target* the run has a service of its own. ``seed`` takes the place of the
+    scenario's, for payloads, draws and receivers alike. ``lose_every`` makes the
     sink forget webhooks, to see that the run notices. ``sink_host`` is the
     address under which a service elsewhere reaches our sink. ``under`` is what the
     interpreter of the run's own service is to run it under: ``-m``, a tracer, its options.
@@ -40,7 +41,7 @@ class Options:
     admin_token: str | None = field(default=None, repr=False)
     engine: str = "auto"
     environment: str = "local"
-    seed: int = 1
+    seed: int | None = None
     sink_host: str = "127.0.0.1"
     lose_every: int = 0
     means_it: bool = False

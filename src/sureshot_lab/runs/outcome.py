@@ -12,13 +12,15 @@ import msgspec
 import sureshot_lab
 from sureshot_lab.analysis.findings import findings
 from sureshot_lab.analysis.leak import leak_tests
-from sureshot_lab.analysis.recovery import recovery
 from sureshot_lab.machine import describe, revision
 from sureshot_lab.report.figures import figure, limit, unit_of
-from sureshot_lab.result import Conditions, Gate, Interval, RunResult, Table
+from sureshot_lab.result import Conditions, Gate, RunResult, Table
 from sureshot_lab.runs.load_run import LoadRun
 from sureshot_lab.runs.measure import latency_of
+from sureshot_lab.runs.needs import not_applied
 from sureshot_lab.runs.options import Options
+from sureshot_lab.runs.overload import overload_of
+from sureshot_lab.runs.recovered import recovered
 from sureshot_lab.runs.site import Site
 from sureshot_lab.runs.unread import unread_findings
 from sureshot_lab.runs.verdict import Evidence, decide, main_error
@@ -30,8 +32,7 @@ from sureshot_lab.targets import hold, load_targets
 
 ADDRESSES = frozenset({"database_url", "queue_url"})
 FLOORS = frozenset({">", ">="})
-NEVER_S = 3600.0
-"""What did not recover within a run is told as an hour."""
+UNASKED = frozenset({"lost", "pending"})
 
 
 def gates_of(scenario: Scenario) -> list[Gate]:
@@ -68,7 +69,7 @@ def conditions_of(
         engine=engine,
         environment=options.environment,
         target=options.target or "own service",
-        seed=options.seed,
+        seed=scenario.payload.seed,
         revision=revision(),
         lab_version=sureshot_lab.__version__,
         machine=describe(),
@@ -91,7 +92,12 @@ def result_of(
         "pending": float(done.found.pending),
         "service_restarts": float(restarts),
     }
-    metrics |= _of_healthy(scenario, done) | _recovered(scenario, done)
+    metrics |= _of_healthy(scenario, done) | recovered(scenario.load, done)
+    overload = overload_of(scenario.load, done.measured.intervals)
+    metrics |= overload.metrics
+    if done.broken:
+        # Nobody was asked where the rest is: it may wait in a service that is gone.
+        metrics = {name: value for name, value in metrics.items() if name not in UNASKED}
     result = RunResult(
         id=run_id,
         scenario=scenario.name,
@@ -107,8 +113,8 @@ def result_of(
         phases=done.phases,
         events=done.events,
         errors=done.offered.errors,
-        tables=list(tables),
-        partial=stopped,
+        tables=[*tables, *overload.tables],
+        partial=stopped or bool(done.broken),
     )
     return _judged(result, scenario, done, stopped=stopped)
 
@@ -141,6 +147,7 @@ def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evi
         ledger_gap=done.received.reason if done.received.incomplete else "",
         stopped_early=stopped or offered.stopped_early,
         unread=done.unread,
+        broken=done.broken,
     )
 
 
@@ -166,39 +173,10 @@ def troubled_endpoints(behaviours: Sequence[Behaviour], count: int) -> set[int]:
     return set(range(min(count, round(sum(one.share for one in behaviours) * count))))
 
 
-def _recovered(scenario: Scenario, done: LoadRun) -> dict[str, float]:
-    """Return how long it took until all was well after the fault, or after the highest load."""
-    span = _disturbance(scenario, done)
-    if span is None:
-        return {}
-    found = recovery(_offered_seconds(done.measured.intervals), *span)
-    if found is None:
-        return {}
-    return {"recovery_s": NEVER_S if found.after_s is None else found.after_s}
-
-
-def _disturbance(scenario: Scenario, done: LoadRun) -> tuple[float, float] | None:
-    if done.events:
-        return done.events[0].at_s, done.events[-1].at_s
-    peak = scenario.load.peak_per_s
-    lowest = min(min(start, end) for _s, start, end in scenario.load.stages)
-    if peak < 3 * max(lowest, 1.0):
-        return None
-    now_s, began_s, ended_s = 0.0, None, 0.0
-    for seconds, start, end in scenario.load.stages:
-        if max(start, end) == peak:
-            began_s = now_s if began_s is None else began_s
-            ended_s = now_s + seconds
-        now_s += seconds
-    return None if began_s is None or ended_s >= now_s else (began_s, ended_s)
-
-
-def _offered_seconds(intervals: Sequence[Interval]) -> list[Interval]:
-    return [one for one in intervals if one.intended or one.sent]
-
-
 def _service(scenario: Scenario, options: Options, site: Site | None) -> dict[str, Any]:
     told: dict[str, Any] = {"version": site.version if site else "", "url": options.target or ""}
+    if options.target is not None and not_applied(scenario):
+        told["not_applied"] = not_applied(scenario)
     if options.target is None:
         plan = scenario.service
         told |= {

@@ -133,7 +133,7 @@ async def open_site(
                 folder,
                 scenario.sink,
                 scenario.endpoints.count,
-                seed=options.seed,
+                seed=scenario.payload.seed,
                 lose_every=options.lose_every,
             )
         )

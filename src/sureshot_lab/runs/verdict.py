@@ -20,7 +20,8 @@ class Evidence:
 
     ``generator_share``: of the busiest generator process, CPU by wall time.
     ``ledger_gap``: why the sink's ledger is not complete; empty when it is.
-    ``unread``: what the sampler could not read, as it says so itself.
+    ``unread``: what the sampler could not read, as it says so itself. ``broken``:
+    why the run ended before its time, unless it was ``stopped_early``.
     """
 
     intended: int
@@ -32,6 +33,7 @@ class Evidence:
     ledger_gap: str = ""
     stopped_early: bool = False
     unread: Sequence[str] = ()
+    broken: str = ""
 
 
 def decide(evidence: Evidence, gates: Sequence[Gate]) -> tuple[Verdict, list[str]]:
@@ -64,7 +66,9 @@ def main_error(errors: Sequence[ErrorCount], sent: int) -> str:
 
 def _doubts(evidence: Evidence) -> list[str]:
     doubts = []
-    if evidence.stopped_early:
+    if evidence.broken:
+        doubts.append(f"the run broke off: {evidence.broken}")
+    elif evidence.stopped_early:
         doubts.append("the run was stopped before its end")
     if not evidence.sent:
         doubts.append("not one request was sent")

@@ -95,6 +95,13 @@ async def test_a_target_that_is_not_there_fails(tmp_path: Path) -> None:
     assert failed(told) == {"target-ready", "metrics", "endpoints", "delivery"}
 
 
+async def test_what_only_a_service_of_our_own_can_have_fails_for_a_target(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, scenario="exhaustion", target="http://127.0.0.1:1", **TOKENS)
+    told = checks_of(await preflight(plan))["environment"]
+    assert told.state == "failed"
+    assert "exhaustion needs service.descriptors" in told.evidence
+
+
 @pytest.mark.parametrize("meant", [False, True])
 async def test_production_is_not_touched_unless_it_is_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meant: bool

@@ -112,7 +112,22 @@ def too_few_for_a_percentile(result: RunResult) -> Iterator[Finding]:
     )
 
 
+def settings_of_its_own(result: RunResult) -> Iterator[Finding]:
+    """Tell when a target ran with other settings than the scenario's service would have."""
+    left_out = result.conditions.service.get("not_applied")
+    if left_out:
+        yield finding(
+            Severity.WARNING,
+            "The scenario's settings were not applied",
+            f"{result.conditions.target} has settings of its own; a service of the laboratory's "
+            f"would have had {left_out}.",
+            "Give the target the same settings (`SURESHOT_<NAME>`), or read the gates with that "
+            "in mind.",
+        )
+
+
 RULES: tuple[Rule, ...] = (
+    settings_of_its_own,
     load_not_offered,
     generator_at_its_limit,
     host_takes_cpu_away,
