@@ -66,14 +66,16 @@ def result_of(
     tables: Sequence[Table] = (), *, stopped: bool = False,
 ) -> RunResult:  # fmt: skip
     """Return the result of one load."""
+    sampled = summarise(done.samples, done.phases, delivered=done.found.found.delivered)
     metrics = {
-        **summarise(done.samples, done.phases, delivered=done.found.found.delivered),
+        **sampled,
         **done.service_metrics,
         **done.measured.metrics,
         "pending": float(done.found.pending),
         "service_restarts": float(restarts),
     }
     metrics |= _of_healthy(scenario, done) | _recovered(scenario, done)
+    metrics |= _busiest_generator(sampled, done)
     result = RunResult(
         id=run_id,
         scenario=scenario.name,
@@ -117,11 +119,21 @@ def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evi
         sent=offered.sent,
         accepted=offered.accepted,
         dropped=offered.dropped,
-        generator_share=max(offered.cpu_shares, default=0.0),
+        generator_share=metrics["generator_cpu_share"],
+        own_lag_p99_s=metrics.get("generator_lag_p99_s", 0.0),
         steal_share=metrics.get("host_steal_share", 0.0),
         ledger_gap=done.received.reason if done.received.incomplete else "",
         stopped_early=stopped or offered.stopped_early,
     )
+
+
+def _busiest_generator(sampled: dict[str, float], done: LoadRun) -> dict[str, float]:
+    """Return the CPU share of the busiest generator, at its peak where that was sampled.
+
+    Of itself it tells the mean of the whole load, in which a short peak is lost.
+    """
+    told = max(done.offered.cpu_shares, default=0.0)
+    return {"generator_cpu_share": max(told, sampled.get("generator_cpu_share", 0.0))}
 
 
 def _of_healthy(scenario: Scenario, done: LoadRun) -> dict[str, float]:
@@ -174,7 +186,7 @@ def _disturbance(scenario: Scenario, done: LoadRun) -> tuple[float, float] | Non
 
 
 def _offered_seconds(intervals: Sequence[Interval]) -> list[Interval]:
-    return [one for one in intervals if one.intended or one.sent]
+    return [one for one in intervals if one.intended]
 
 
 def _service(scenario: Scenario, options: Options, site: Site | None) -> dict[str, Any]:

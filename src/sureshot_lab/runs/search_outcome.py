@@ -14,7 +14,7 @@ from sureshot_lab.runs.search_run import SearchRun
 from sureshot_lab.runs.verdict import Evidence, decide
 from sureshot_lab.sampler.summary import summarise
 from sureshot_lab.scenario import Scenario
-from sureshot_lab.targets import hold
+from sureshot_lab.targets import hold, load_targets
 
 
 def result_of_search(
@@ -36,7 +36,10 @@ def result_of_search(
         sent=sent,
         accepted=int(metrics["accepted"]),
         dropped=0,
-        generator_share=1.0 if done.generator_limited else 0.0,
+        generator_share=done.generator_share,
+        own_lag_p99_s=done.own_lag_p99_s,
+        # So late that its lateness alone breaks the promise a step is held to.
+        lag_limit_s=load_targets().gate("api-latency").limit,
         steal_share=metrics.get("host_steal_share", 0.0),
         stopped_early=stopped,
     )

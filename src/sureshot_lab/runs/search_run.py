@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from sureshot_lab.analysis.bisection import Bisection
-from sureshot_lab.analysis.rules.validity import GENERATOR_SHARE
 from sureshot_lab.load.offer import Offered
 from sureshot_lab.load.wrk import WrkRun, wrk_check
 from sureshot_lab.result import ErrorCount, Interval, Phase, Table
@@ -46,11 +45,16 @@ class Step:
 
 @dataclass
 class SearchRun:
-    """Every step of a search, in the order they were made."""
+    """Every step of a search, in the order they were made.
+
+    ``generator_share`` and ``own_lag_p99_s``: the generator's CPU and lateness at its
+    worst in a step that broke a promise.
+    """
 
     search: Bisection
     steps: list[Step] = field(default_factory=list)
-    generator_limited: bool = False
+    generator_share: float = 0.0
+    own_lag_p99_s: float = 0.0
     started_at_s: float = 0.0
     wrk: WrkRun | None = None
 
@@ -154,8 +158,10 @@ async def run_search(
         at_s = offered.started_at_s - done.started_at_s
         step = await _finish_step(site, rate, offered, at_s, plan.step_s)
         done.steps.append(step)
-        if step.broken and max(offered.cpu_shares, default=0.0) > GENERATOR_SHARE:
-            done.generator_limited = True
+        if step.broken:
+            lag = latency_of(offered.lags_us)
+            done.own_lag_p99_s = max(done.own_lag_p99_s, lag.p99_s if lag else 0.0)
+            done.generator_share = max([done.generator_share, *offered.cpu_shares])
         done.search.tell(rate, not step.broken)
     if not stop.is_set():
         progress.enter("load", "cross-check by wrk, a closed loop")
