@@ -75,7 +75,7 @@ def result_of(
         "service_restarts": float(restarts),
     }
     metrics |= _of_healthy(scenario, done) | _recovered(scenario, done)
-    metrics |= _busiest_generator(sampled, done)
+    metrics |= busiest_generator(sampled, max(done.offered.cpu_shares, default=0.0))
     result = RunResult(
         id=run_id,
         scenario=scenario.name,
@@ -127,12 +127,11 @@ def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evi
     )
 
 
-def _busiest_generator(sampled: dict[str, float], done: LoadRun) -> dict[str, float]:
+def busiest_generator(sampled: dict[str, float], told: float) -> dict[str, float]:
     """Return the CPU share of the busiest generator, at its peak where that was sampled.
 
-    Of itself it tells the mean of the whole load, in which a short peak is lost.
+    What it has *told* of itself is the mean of the whole load, in which a short peak is lost.
     """
-    told = max(done.offered.cpu_shares, default=0.0)
     return {"generator_cpu_share": max(told, sampled.get("generator_cpu_share", 0.0))}
 
 
