@@ -45,7 +45,7 @@ async def offer_k6(
 ) -> Offered:
     """Offer *offer* by k6 and return what came of it, as ``offer_native`` does.
 
-    ``accepted_ids`` stays empty, ``generators`` is not heeded, and ``sent_at_us`` is
+    ``lags_us`` stays empty, ``generators`` is not heeded, and ``sent_at_us`` is
     when k6 began the request, in whole milliseconds: an arrival leaves on time or is
     dropped. k6 is stopped before a cancellation goes on. Raises as ``run_k6`` does.
     """
@@ -148,7 +148,7 @@ def _offered(
         accepted=sum(second.succeeded for second in seconds),
         failed=sum(second.failed for second in seconds),
         dropped=sum(second.dropped for second in seconds),
-        accepted_ids=[],
+        accepted_ids=points.accepted_ids,
         stopped_early=stopped,
         files={name: path for name, path in files.items() if path.exists()},
     )

@@ -122,9 +122,18 @@ def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evi
         generator_share=metrics["generator_cpu_share"],
         own_lag_p99_s=metrics.get("generator_lag_p99_s", 0.0),
         steal_share=metrics.get("host_steal_share", 0.0),
-        ledger_gap=done.received.reason if done.received.incomplete else "",
+        ledger_gap=_ledger_gap(done),
         stopped_early=stopped or offered.stopped_early,
     )
+
+
+def _ledger_gap(done: LoadRun) -> str:
+    """Return why not every webhook can be told to have arrived or not; empty when it can."""
+    if done.received.incomplete:
+        return done.received.reason
+    if done.found.unnamed > 0:
+        return f"{done.found.unnamed} of {done.offered.accepted} answers with 202 told no id"
+    return ""
 
 
 def busiest_generator(sampled: dict[str, float], told: float) -> dict[str, float]:

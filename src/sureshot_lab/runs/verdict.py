@@ -26,7 +26,7 @@ class Evidence:
     ``generator_share``: of the busiest generator process, CPU by wall time. ``own_lag_p99_s``:
     how late the generator got to an arrival, whatever the service did, 0 when not known;
     beyond ``lag_limit_s`` it is a doubt of its own.
-    ``ledger_gap``: why the sink's ledger is not complete; empty when it is.
+    ``ledger_gap``: why the ledger is not complete; empty when it is.
     """
 
     intended: int
@@ -87,7 +87,7 @@ def _doubts(evidence: Evidence) -> list[str]:
     if evidence.steal_share > STEAL_SHARE:
         doubts.append(f"the host took {evidence.steal_share:.1%} of the CPU away")
     if evidence.ledger_gap:
-        doubts.append(f"the sink's ledger is not complete: {evidence.ledger_gap}")
+        doubts.append(f"the ledger is not complete: {evidence.ledger_gap}")
     return doubts
 
 

@@ -37,7 +37,7 @@ async def seconds_over_one_connection(stub: Stub, rate: float) -> list[Second]:
         clients.serve(source)
         ledger.start_s = time.monotonic()
         source.start(ledger.start_s)
-        while clients.busy or not source.finished:  # noqa: ASYNC110 - many to watch
+        while clients.busy or not source.finished:
             await asyncio.sleep(0.05)
         clients.close("stopped")
     return ledger.tell_rest()

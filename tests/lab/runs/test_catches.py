@@ -60,7 +60,7 @@ async def test_a_generator_stopped_for_a_second_is_invalid_not_a_fail(
 ) -> None:
     """It drops nothing and hardly uses its core; the latency is its own all the same."""
     changes = {"load.stages": [[4, 200, 200]]}
-    running = asyncio.create_task(run(changes))
+    running = asyncio.ensure_future(run(changes))
     while not (found := _generators_of_the_load(tmp_path)):
         await asyncio.sleep(0.05)
     await asyncio.sleep(1.0)

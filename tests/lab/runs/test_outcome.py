@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 from hdrh.histogram import HdrHistogram
 
 from sureshot_lab.load.offer import DIGITS, HIGHEST_US, LOWEST_US, Offered
@@ -70,6 +72,14 @@ def test_a_generator_at_its_limit_only_at_the_peak_makes_the_run_invalid(tmp_pat
     calm = result_of("run", scenario, conditions(), a_load(tmp_path, {}), 0)
     assert calm.metrics["generator_cpu_share"] == 0.3, "what it tells itself, if that is more"
     assert calm.verdict is not Verdict.INVALID
+
+
+def test_accepted_webhooks_nobody_can_name_leave_the_ledger_incomplete(tmp_path: Path) -> None:
+    done = a_load(tmp_path, {})
+    done = replace(done, found=msgspec.structs.replace(done.found, unnamed=3))
+    result = result_of("run", load_scenario("smoke"), conditions(), done, 0)
+    assert result.verdict is Verdict.INVALID
+    assert "3 of 400 answers with 202 told no id" in result.reasons[0]
 
 
 def test_what_left_after_the_end_was_not_achieved_and_is_no_fault_of_the_generator(
