@@ -74,7 +74,8 @@ async def test_a_stall_of_the_server_is_in_the_latencies(stub: Stub, tmp_path: P
     assert run.latencies_us.get_value_at_percentile(99) >= 500_000
     assert run.latencies_us.get_value_at_percentile(50) < 100_000
     assert max(second.in_flight for second in run.intervals) > 50
-    assert run.lags_us.get_value_at_percentile(99) < 250_000, "the generator was not late"
+    late_us = run.lags_us.get_value_at_percentile(99)
+    assert late_us < run.latencies_us.get_value_at_percentile(99) / 2, "it was not the generator"
 
 
 async def test_what_the_generator_itself_is_late_counts_as_well(stub: Stub, tmp_path: Path) -> None:

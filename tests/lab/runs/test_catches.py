@@ -51,7 +51,7 @@ async def test_a_service_stopped_for_a_second_shows_in_the_latency(run: Run, eng
     if engine == "native":
         # The stall is the service's. Only a machine too busy for the generator is told as such.
         lag_s = result.metrics["generator_lag_p99_s"]
-        assert lag_s < 0.3
+        assert lag_s < result.metrics["submission_p99_s"] / 2
         assert result.verdict is (Verdict.INVALID if lag_s > LATE_S else Verdict.FAIL)
 
 
@@ -59,16 +59,16 @@ async def test_a_generator_stopped_for_a_second_is_invalid_not_a_fail(
     run: Run, tmp_path: Path
 ) -> None:
     """It drops nothing and hardly uses its core; the latency is its own all the same."""
-    changes = {"load.stages": [[4, 200, 200]]}
+    changes = {"load.stages": [[6, 200, 200]]}
     running = asyncio.ensure_future(run(changes))
-    while not (found := _generators_of_the_load(tmp_path)):
+    while not (found := _sending(tmp_path)):
         await asyncio.sleep(0.05)
-    await asyncio.sleep(1.0)
     found[0].suspend()
     await asyncio.sleep(1.0)
     found[0].resume()
     result = await running
     assert result.metrics["submission_p99_s"] >= 0.5
+    assert result.metrics["generator_lag_p99_s"] >= 0.5
     assert result.metrics["dropped_requests"] == 0
     assert result.verdict is Verdict.INVALID
     assert "the generator was late by itself" in result.reasons[0]
@@ -125,8 +125,10 @@ async def test_a_kilobyte_kept_of_each_webhook_is_flagged(
         assert "memory" in " ".join(finding.what.lower() for finding in result.findings)
 
 
-def _generators_of_the_load(folder: Path) -> list[psutil.Process]:
-    return [one for place in folder.rglob("load") for one in generators(place)]
+def _sending(folder: Path) -> list[psutil.Process]:
+    """Return the generators of the load that have had something accepted."""
+    told = [ids.parent for ids in folder.rglob("load/generator-*.ids") if ids.stat().st_size]
+    return [one for place in told for one in generators(place)]
 
 
 def _python(folder: Path) -> Path:
