@@ -105,8 +105,9 @@ async def test_what_leaves_late_counts_in_the_second_it_left_in(stub: Stub, tmp_
     run = await running
     assert [second.intended for second in run.intervals[:3]] == [100, 100, 100]
     assert run.sent == sum(second.sent for second in run.intervals) == 300
-    assert run.intervals[0].sent < 80
-    assert max(second.sent for second in run.intervals) > 120
+    # Wherever the pause fell: some second lacks a fifth, and a later one makes up for it.
+    assert min(second.sent for second in run.intervals[:3]) < 85
+    assert max(second.sent for second in run.intervals) > 110
 
 
 async def test_a_closed_loop_hides_the_same_stall(stub: Stub, tmp_path: Path) -> None:
