@@ -69,7 +69,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
     """One second of load, counted by the time the requests were meant to be sent.
 
-    Latencies are None when nothing was answered.
+    ``sent`` alone is by the time they left. Latencies are None when nothing was answered.
     """
 
     at_s: float

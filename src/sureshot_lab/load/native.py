@@ -131,6 +131,7 @@ class _Run:
             latencies_us=self._totals.latencies_us,
             service_us=self._totals.service_us,
             refused_us=self._totals.refused_us,
+            lags_us=self._totals.lags_us,
             intervals=seconds,
             errors=self._totals.errors,
             intended=sum(second.intended for second in seconds),

@@ -67,8 +67,9 @@ class Offered:
 
     ``latencies_us`` counts from the intended time, ``service_us`` from the moment
     of sending (equal in a closed model); ``refused_us`` are those of the latter whose
-    answer was not 202. ``accepted_ids`` are the webhooks answered
-    202, empty when the generator does not keep them. ``cpu_shares``: of each
+    answer was not 202. ``lags_us``: how late the generator itself got to each arrival,
+    whatever the service did; empty when it does not know. ``accepted_ids`` are the webhooks
+    answered 202, without those whose answer told no id. ``cpu_shares``: of each
     generator process, CPU seconds by wall seconds. ``intended``: how many arrivals
     were meant (in a closed model: as many as were sent). It is ``sent`` and
     ``dropped``, ``sent`` is ``accepted`` and ``failed``, also when it was stopped
@@ -84,6 +85,7 @@ class Offered:
     latencies_us: HdrHistogram
     service_us: HdrHistogram
     refused_us: HdrHistogram
+    lags_us: HdrHistogram
     intervals: list[Interval]
     errors: list[ErrorCount]
     intended: int

@@ -106,7 +106,7 @@ class OpenLoop:
         for _ in range(AT_ONCE):
             if self._due_s > now_s:
                 break
-            arrival = self._ledger.arrival(self._number, self._due_s)
+            arrival = self._ledger.arrival(self._number, self._due_s, now_s)
             if idle and not self._waiting:
                 connection, _none = idle.popitem()
                 self._clients.send(connection, arrival, now_s)

@@ -66,8 +66,9 @@ class Failure(msgspec.Struct, frozen=True):
 class Second(msgspec.Struct, frozen=True, kw_only=True, tag="second"):
     """Second ``number`` of the load, by intended time. Not ``final``: answers are still out.
 
-    ``service`` is None where it equals ``latencies``. ``refused``: service times of
-    answers other than 202.
+    ``sent`` alone is by the time of leaving. ``service`` is None where it equals
+    ``latencies``. ``refused``: service times of answers other than 202. ``lags``: how
+    late the process looked at each arrival; nothing in a closed model.
     """
 
     number: int
@@ -81,6 +82,7 @@ class Second(msgspec.Struct, frozen=True, kw_only=True, tag="second"):
     latencies: Counts
     service: Counts | None
     refused: Counts
+    lags: Counts
     errors: dict[str, Failure]
 
 

@@ -51,6 +51,9 @@ def measure(
     metrics = _counts(offered, lasted_s) | _arrivals(offered, received, found, lasted_s)
     for name, latency in known.items():
         metrics |= percentiles_of(name, latency)
+    lag = latency_of(offered.lags_us)
+    if lag is not None:
+        metrics |= {"generator_lag_p99_s": lag.p99_s, "generator_lag_max_s": lag.max_s}
     return Measured(metrics, known, _merged(offered, received))
 
 
@@ -105,6 +108,7 @@ def duration_s(offered: Offered, stages: Sequence[Stage]) -> float:
 
 
 def _counts(offered: Offered, lasted_s: float) -> dict[str, float]:
+    in_time = sum(second.sent for second in offered.intervals if second.at_s < lasted_s)
     return {
         "duration_s": lasted_s,
         "requests": offered.sent,
@@ -112,7 +116,7 @@ def _counts(offered: Offered, lasted_s: float) -> dict[str, float]:
         "failed_requests": offered.failed,
         "dropped_requests": offered.dropped,
         "offered_per_s": _rate(offered.intended, lasted_s),
-        "achieved_per_s": _rate(offered.sent, lasted_s),
+        "achieved_per_s": _rate(in_time, lasted_s),
         "accepted_per_s": _rate(offered.accepted, lasted_s),
         "submission_success_share": offered.accepted / offered.sent if offered.sent else 0.0,
         "generator_cpu_share": max(offered.cpu_shares, default=0.0),
@@ -166,7 +170,7 @@ def _merged(offered: Offered, received: SinkResult) -> list[Interval]:
         msgspec.structs.replace(one, delivered=arrived.pop(round(one.at_s), 0))
         for one in offered.intervals
     ]
-    after = len(merged)
+    after = round(merged[-1].at_s) + 1 if merged else 0
     late = range(after, max([number for number in arrived if number >= after], default=-1) + 1)
     return merged + [
         Interval(

@@ -85,14 +85,16 @@ def result_of(
     tables: Sequence[Table] = (), *, stopped: bool = False,
 ) -> RunResult:  # fmt: skip
     """Return the result of one load."""
+    sampled = summarise(done.samples, done.phases, delivered=done.found.found.delivered)
     metrics = {
-        **summarise(done.samples, done.phases, delivered=done.found.found.delivered),
+        **sampled,
         **done.service_metrics,
         **done.measured.metrics,
         "pending": float(done.found.pending),
         "service_restarts": float(restarts),
     }
     metrics |= _of_healthy(scenario, done) | recovered(scenario.load, done)
+    metrics |= busiest_generator(sampled, max(done.offered.cpu_shares, default=0.0))
     overload = overload_of(scenario.load, done.measured.intervals)
     metrics |= overload.metrics
     if done.broken:
@@ -142,13 +144,31 @@ def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evi
         sent=offered.sent,
         accepted=offered.accepted,
         dropped=offered.dropped,
-        generator_share=max(offered.cpu_shares, default=0.0),
+        generator_share=metrics["generator_cpu_share"],
+        own_lag_p99_s=metrics.get("generator_lag_p99_s", 0.0),
         steal_share=metrics.get("host_steal_share", 0.0),
-        ledger_gap=done.received.reason if done.received.incomplete else "",
+        ledger_gap=_ledger_gap(done),
         stopped_early=stopped or offered.stopped_early,
         unread=done.unread,
         broken=done.broken,
     )
+
+
+def _ledger_gap(done: LoadRun) -> str:
+    """Return why not every webhook can be told to have arrived or not; empty when it can."""
+    if done.received.incomplete:
+        return done.received.reason
+    if done.found.unnamed > 0:
+        return f"{done.found.unnamed} of {done.offered.accepted} answers with 202 told no id"
+    return ""
+
+
+def busiest_generator(sampled: dict[str, float], told: float) -> dict[str, float]:
+    """Return the CPU share of the busiest generator, at its peak where that was sampled.
+
+    What it has *told* of itself is the mean of the whole load, in which a short peak is lost.
+    """
+    return {"generator_cpu_share": max(told, sampled.get("generator_cpu_share", 0.0))}
 
 
 def _of_healthy(scenario: Scenario, done: LoadRun) -> dict[str, float]:

@@ -29,7 +29,7 @@ def recovered(load: Load, done: LoadRun) -> dict[str, float]:
     span = done.disturbance or _highest_load(load)
     if span is None or done.broken:
         return {}
-    offered = [one for one in done.measured.intervals if one.intended or one.sent]
+    offered = [one for one in done.measured.intervals if one.intended]
     found = _back_to_normal(offered, span)
     if done.received.incomplete:
         return found

@@ -24,18 +24,23 @@ from sureshot_lab.runs.route_list import CALLS, DELETE, LATER, NOW, Call
 
 TIMEOUT_S = 30.0
 PERCENTILES = ("p50 ms", "p50 between", "p95 ms", "p95 between", "p99 ms", "p99 between")
+LEAST_S = 0.001
 KEPT_ROUNDS = 50
 """An endpoint is deleted so many rounds later: deleting it cancels what is under way to it."""
 
 
 @dataclass
 class RouteTimes:
-    """Seconds of each call by route, and the calls that were not answered as they should be."""
+    """Seconds of each call by route, and the calls that were not answered as they should be.
+
+    ``cpu_share``: of one core, what the client's process used while these calls were made.
+    """
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     wrong: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     accepted_ids: list[str] = field(default_factory=list)
     submitted: int = 0
+    cpu_share: float = 0.0
 
     def table(self) -> Table:
         """Return p50, p95 and p99 of each route in milliseconds, and where each may lie."""
@@ -70,12 +75,24 @@ class RouteCaller:
         self.times = RouteTimes()
         self.endpoints: deque[str] = deque()
         self.stopping = False
+        self._measured_from = 0.0, 0.0
 
     async def run(self, warm_up_s: float, duration_s: float) -> RouteTimes:
         """Call for *warm_up_s*, forget those times, then for *duration_s*."""
         return await asyncio.to_thread(self._run, warm_up_s, duration_s)
 
     def _run(self, warm_up_s: float, duration_s: float) -> RouteTimes:
+        self._measured_from = time.monotonic(), time.process_time()
+        try:
+            return self._rounds(warm_up_s, duration_s)
+        finally:
+            self._connection.close()
+            from_s, cpu_from_s = self._measured_from
+            lasted_s = max(LEAST_S, time.monotonic() - from_s)
+            # The whole process: its threads take turns, so that any of them can hold the client up.
+            self.times.cpu_share = (time.process_time() - cpu_from_s) / lasted_s
+
+    def _rounds(self, warm_up_s: float, duration_s: float) -> RouteTimes:
         began_s = time.monotonic()
         warm = False
         while not self.stopping:
@@ -84,6 +101,7 @@ class RouteCaller:
                 if not warm and now_s > warm_up_s:
                     self.times.seconds.clear()
                     self.times.wrong.clear()
+                    self._measured_from = time.monotonic(), time.process_time()
                     warm = True
                 if now_s > warm_up_s + duration_s or self.stopping:
                     return self.times

@@ -13,7 +13,7 @@ from hdrh.histogram import HdrHistogram
 from sureshot_lab.load.offer import DIGITS, HIGHEST_US, LOWEST_US
 from sureshot_lab.result import Conditions, Interval, Phase, RunResult, Sample, Verdict
 from sureshot_lab.runs.measure import bounded_latency_of, percentiles_of
-from sureshot_lab.runs.outcome import gates_of
+from sureshot_lab.runs.outcome import busiest_generator, gates_of
 from sureshot_lab.runs.progress import Progress
 from sureshot_lab.runs.routes import RouteCaller, RouteTimes
 from sureshot_lab.runs.site import Site
@@ -87,7 +87,8 @@ def result_of_routes(
     )
     latencies = {"submission": submission, "end_to_end": end_to_end}
     phases = [Phase(name="load", start_s=scenario.load.warm_up_s, end_s=done.lasted_s)]
-    metrics = _metrics(done) | summarise(done.samples, phases)
+    sampled = summarise(done.samples, phases)
+    metrics = _metrics(done) | sampled | busiest_generator(sampled, done.times.cpu_share)
     for name, latency in latencies.items():
         if latency is not None:
             metrics |= percentiles_of(name, latency)
@@ -98,7 +99,7 @@ def result_of_routes(
         sent=calls,
         accepted=int(metrics["accepted"]),
         dropped=0,
-        generator_share=0.0,
+        generator_share=metrics["generator_cpu_share"],
         steal_share=metrics.get("host_steal_share", 0.0),
         ledger_gap=done.received.reason,
         stopped_early=stopped,

@@ -15,7 +15,7 @@ from sureshot_lab.runs.unread import unread_findings
 from sureshot_lab.runs.verdict import Evidence, decide
 from sureshot_lab.sampler.summary import summarise
 from sureshot_lab.scenario import Scenario
-from sureshot_lab.targets import hold
+from sureshot_lab.targets import hold, load_targets
 
 
 def result_of_search(
@@ -78,6 +78,9 @@ def _evidence(
         accepted=int(metrics["accepted"]),
         dropped=dropped,
         generator_share=max((step.generator_share for step in ended), default=0.0),
+        own_lag_p99_s=done.own_lag_p99_s,
+        # So late that its lateness alone breaks the promise a step is held to.
+        lag_limit_s=load_targets().gate("api-latency").limit,
         steal_share=metrics.get("host_steal_share", 0.0),
         ledger_gap=done.ledger_gap,
         stopped_early=stopped,

@@ -14,6 +14,7 @@ from sureshot_lab.load.offer import Offered
 from sureshot_lab.load.wrk import WrkRun, wrk_check
 from sureshot_lab.result import ErrorCount, Interval, Phase, Table
 from sureshot_lab.runs.load_run import make_offer, offer, warm_up
+from sureshot_lab.runs.measure import latency_of
 from sureshot_lab.runs.progress import Progress
 from sureshot_lab.runs.search_step import SOON_S, Arrivals, Step, arrivals_of, receipts_of, step_of
 from sureshot_lab.runs.site import Site
@@ -52,6 +53,12 @@ class SearchRun:
         self.missing -= came
         self.bad_signatures += bad_signatures
         self.ledger_gap = self.ledger_gap or ledger.problem
+
+    @property
+    def own_lag_p99_s(self) -> float:
+        """How late the generator was by itself, at its worst in a step that broke a promise."""
+        lags = [latency_of(step.offered.lags_us) for step in self.steps if step.broken]
+        return max((lag.p99_s for lag in lags if lag is not None), default=0.0)
 
     def by_generator(self) -> list[Step]:
         """Return the steps that ended a search and tell nothing of the service.

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sureshot_lab.analysis.rules.validity import ACHIEVED_SHARE, GENERATOR_SHARE, STEAL_SHARE
-from sureshot_lab.report.figures import limit, measured
+from sureshot_lab.analysis.rules.validity import (
+    ACHIEVED_SHARE,
+    GENERATOR_SHARE,
+    LATE_S,
+    OTHER_SECOND_S,
+    STEAL_SHARE,
+)
+from sureshot_lab.report.figures import figure, limit, measured
 from sureshot_lab.result import ErrorCount, Gate, Verdict
 from sureshot_lab.runs.unread import why_unread
 
@@ -18,8 +24,10 @@ PROOF_OF_LOSS = "lost"
 class Evidence:
     """What tells whether a run's figures mean something.
 
-    ``generator_share``: of the busiest generator process, CPU by wall time.
-    ``ledger_gap``: why the sink's ledger is not complete; empty when it is.
+    ``generator_share``: of the busiest generator process, CPU by wall time. ``own_lag_p99_s``:
+    how late the generator got to an arrival, whatever the service did, 0 when not known;
+    beyond ``lag_limit_s`` it is a doubt of its own.
+    ``ledger_gap``: why the ledger is not complete; empty when it is.
     ``unread``: what the sampler could not read, as it says so itself. ``broken``:
     why the run ended before its time, unless it was ``stopped_early``.
     """
@@ -30,6 +38,8 @@ class Evidence:
     dropped: int
     generator_share: float
     steal_share: float
+    own_lag_p99_s: float = 0.0
+    lag_limit_s: float = OTHER_SECOND_S
     ledger_gap: str = ""
     stopped_early: bool = False
     unread: Sequence[str] = ()
@@ -39,7 +49,7 @@ class Evidence:
 def decide(evidence: Evidence, gates: Sequence[Gate]) -> tuple[Verdict, list[str]]:
     """Return the verdict and every reason for it, the weightiest first."""
     broken = [gate for gate in gates if gate.passed is False]
-    doubts = _doubts(evidence)
+    doubts = [*_doubts(evidence), *_late_by_itself(evidence, broken)]
     lost = [gate for gate in broken if gate.name == PROOF_OF_LOSS]
     if lost and not evidence.ledger_gap:
         return Verdict.FAIL, [*map(gate_told, broken), *doubts]
@@ -84,8 +94,25 @@ def _doubts(evidence: Evidence) -> list[str]:
     if evidence.steal_share > STEAL_SHARE:
         doubts.append(f"the host took {evidence.steal_share:.1%} of the CPU away")
     if evidence.ledger_gap:
-        doubts.append(f"the sink's ledger is not complete: {evidence.ledger_gap}")
+        doubts.append(f"the ledger is not complete: {evidence.ledger_gap}")
     return doubts
+
+
+def _late_by_itself(evidence: Evidence, broken: Sequence[Gate]) -> list[str]:
+    """Return that the generator was late, where that could have changed the verdict.
+
+    Its lateness is part of every latency, so that one kept in spite of it is kept. One
+    missed may be the generator's own doing; what no time explains stays a FAIL. Very
+    late arrivals are another load than the one that was meant.
+    """
+    lag_s = evidence.own_lag_p99_s
+    only_times = bool(broken) and all(gate.unit == "s" for gate in broken)
+    if lag_s <= (LATE_S if only_times else evidence.lag_limit_s):
+        return []
+    return [
+        f"the generator was late by itself: it got to one arrival in 100 more than "
+        f"{figure(lag_s, 's')} after its time, whatever the service did"
+    ]
 
 
 def _empty(evidence: Evidence, gates: Sequence[Gate]) -> list[str]:

@@ -21,25 +21,24 @@ TRIES, PAUSE_S = 10, 3.0
 
 
 class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
-    """``pending`` webhooks wait in the store for their next attempt; ``lost`` are nowhere."""
+    """``pending`` webhooks wait in the store for their next attempt; ``lost`` are nowhere.
+
+    ``unnamed`` were accepted without an id in the answer: nobody can tell where they are.
+    """
 
     found: Reconciliation
     pending: int = 0
+    unnamed: int = 0
 
 
 async def whereabouts(
     tenants: Sequence[ServiceClient], offered: Offered, received: SinkResult
 ) -> Whereabouts:
-    """Reconcile, and ask the service about whatever is missing, as each of *tenants*.
-
-    A generator that keeps no ids is held to counts alone: as many different
-    webhooks must have arrived as were accepted.
-    """
-    if not offered.accepted_ids:
-        return Whereabouts(found=_by_count(offered, received))
+    """Reconcile, and ask the service about whatever is missing, as each of *tenants*."""
     found = reconcile(offered.accepted_ids, received)
+    unnamed = offered.accepted - len(offered.accepted_ids)
     if not found.lost:
-        return Whereabouts(found=found)
+        return Whereabouts(found=found, unnamed=unnamed)
     pending, final = await asked(tenants, set(found.lost))
     lost = sorted(set(found.lost) - pending - final)
     undelivered = sorted({*found.undelivered, *final})
@@ -48,6 +47,7 @@ async def whereabouts(
             found.accepted, found.delivered, lost, undelivered, found.duplicates, found.strangers
         ),
         pending=len(pending),
+        unnamed=unnamed,
     )
 
 
@@ -66,19 +66,6 @@ async def asked(tenants: Sequence[ServiceClient], missing: set[str]) -> tuple[se
         except TargetUnreachable:
             await asyncio.sleep(PAUSE_S)
     return set(), set()
-
-
-def _by_count(offered: Offered, received: SinkResult) -> Reconciliation:
-    missing = max(0, offered.accepted - len(received.ids))
-    undelivered = max(0, len(received.ids) - len(received.delivered_ids))
-    return Reconciliation(
-        accepted=offered.accepted,
-        delivered=min(offered.accepted, len(received.delivered_ids)),
-        lost=[f"one of {offered.accepted}"] * missing,
-        undelivered=["unknown"] * undelivered,
-        duplicates=received.duplicates,
-        strangers=[],
-    )
 
 
 async def _pending(client: ServiceClient, missing: Collection[str]) -> set[str]:

@@ -64,6 +64,18 @@ def test_a_load_that_was_not_offered() -> None:
     assert "240/s were sent of 300/s" in found.evidence
 
 
+def test_a_load_the_service_held_up_is_not_the_generators_fault() -> None:
+    run = a_load({"achieved_per_s": 240, "generator_lag_p99_s": 0.001})
+    found = told(run, "service held the load up")
+    assert found.severity == "warning"
+    assert "240/s were sent of 300/s" in found.evidence
+
+
+def test_a_generator_that_was_late_by_itself() -> None:
+    found = told(a_load({"generator_lag_p99_s": 0.4}), "late by itself")
+    assert "400 ms after its time" in found.evidence
+
+
 def test_a_generator_at_its_limit_is_told_what_it_could_do() -> None:
     found = told(a_load({"generator_cpu_share": 0.96}), "generator was at its own limit")
     assert "96 % of a core at 300/s" in found.evidence
