@@ -18,6 +18,7 @@ from sureshot_lab.cli.options import (
     Runs,
     ScenarioName,
     SinkHost,
+    SinkPort,
     Smoke,
     Target,
     Token,
@@ -69,6 +70,7 @@ def preflight(
     environment: Environment = "local",
     change: Changes = None,
     sink_host: SinkHost = "127.0.0.1",
+    sink_port: SinkPort = 0,
     prometheus: Annotated[
         str | None, typer.Option(metavar="URL", help="A Prometheus that is to watch the run.")
     ] = None,
@@ -95,7 +97,7 @@ def preflight(
     )
     options = Options(
         runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
-        environment=environment, sink_host=sink_host, means_it=i_mean_it,
+        environment=environment, sink_host=sink_host, sink_port=sink_port, means_it=i_mean_it,
     )  # fmt: skip
     plan = Plan(
         scenario=scenario, options=options, baselines=baselines, rules=rules, prometheus=prometheus

@@ -20,6 +20,7 @@ from sureshot_lab.cli.options import (
     Runs,
     ScenarioName,
     SinkHost,
+    SinkPort,
     Smoke,
     Target,
     Token,
@@ -82,6 +83,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Same seed, same payloads and behaviours.")] = 1,
     change: Changes = None,
     sink_host: SinkHost = "127.0.0.1",
+    sink_port: SinkPort = 0,
     runs: Runs = Path("runs"),
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Put result.json there as well.")
@@ -103,7 +105,8 @@ def run(
     )
     options = Options(
         runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
-        environment=environment, seed=seed, sink_host=sink_host, means_it=i_mean_it,
+        environment=environment, seed=seed, sink_host=sink_host, sink_port=sink_port,
+        means_it=i_mean_it,
     )  # fmt: skip
     from sureshot_lab.cli.live import watched  # noqa: PLC0415 - slow to load
     from sureshot_lab.runs.run import run_scenario  # noqa: PLC0415

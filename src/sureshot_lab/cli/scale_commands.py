@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sureshot_lab.cli.options import AdminToken, MeansIt, Runs, SinkHost, Target, Token
+from sureshot_lab.cli.options import AdminToken, MeansIt, Runs, SinkHost, SinkPort, Target, Token
 from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line, print_table
 from sureshot_lab.errors import LabError
 
@@ -42,6 +42,7 @@ def scale(
     token: Token = "",
     admin_token: AdminToken = None,
     sink_host: SinkHost = "127.0.0.1",
+    sink_port: SinkPort = 0,
     namespace: Annotated[str, typer.Option(help="Of kubernetes.")] = "default",
     deployment: Annotated[str, typer.Option(help="Of kubernetes.")] = "sureshot-worker",
     runs: Runs = Path("runs"),
@@ -64,7 +65,7 @@ def scale(
     counts = replica_counts(replicas)
     options = Options(
         runs=runs, target=target, token=token, admin_token=admin_token, sink_host=sink_host,
-        engine="native", means_it=i_mean_it,
+        sink_port=sink_port, engine="native", means_it=i_mean_it,
     )  # fmt: skip
     per_s = rate or offered_rate_per_s(counts)
     chosen = _driver(driver, per_s, seconds, options, profile, deployment, namespace)
