@@ -23,6 +23,7 @@ from sureshot_lab.cli.options import (
     Runs,
     ScenarioName,
     SinkHost,
+    SinkPort,
     Smoke,
     Target,
     Token,
@@ -74,6 +75,7 @@ def preflight(
     environment: Environment = "local",
     change: Changes = None,
     sink_host: SinkHost = "127.0.0.1",
+    sink_port: SinkPort = 0,
     database_url: DatabaseUrl = "",
     queue_url: QueueUrl = "",
     queue_name: QueueName = "webhook-queue",
@@ -105,7 +107,7 @@ def preflight(
     )
     options = Options(
         runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
-        environment=environment, sink_host=sink_host, means_it=i_mean_it,
+        environment=environment, sink_host=sink_host, sink_port=sink_port, means_it=i_mean_it,
         database_url=database_url, queue_url=queue_url, queue_name=queue_name,
         kube_context=kube_context, kube_namespace=kube_namespace,
     )  # fmt: skip

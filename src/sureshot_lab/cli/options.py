@@ -44,6 +44,9 @@ Rabbitmqctl = Annotated[
     ),
 ]
 SinkHost = Annotated[str, typer.Option(help="Where the target reaches this machine's receivers.")]
+SinkPort = Annotated[
+    int, typer.Option(min=0, max=65_535, help="Their port, for firewalls; 0: a free one.")
+]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder the runs are kept in.")]
 MeansIt = Annotated[
     bool, typer.Option("--i-mean-it", help="Also against a target marked as production.")

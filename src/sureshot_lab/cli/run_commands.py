@@ -27,6 +27,7 @@ from sureshot_lab.cli.options import (
     Runs,
     ScenarioName,
     SinkHost,
+    SinkPort,
     Smoke,
     Target,
     Token,
@@ -92,6 +93,7 @@ def run(
     ] = None,
     change: Changes = None,
     sink_host: SinkHost = "127.0.0.1",
+    sink_port: SinkPort = 0,
     database_url: DatabaseUrl = "",
     queue_url: QueueUrl = "",
     queue_name: QueueName = "webhook-queue",
@@ -120,9 +122,9 @@ def run(
     )
     options = Options(
         runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
-        environment=environment, seed=seed, sink_host=sink_host, means_it=i_mean_it,
-        database_url=database_url, queue_url=queue_url, queue_name=queue_name,
-        management_url=management_url, kube_context=kube_context,
+        environment=environment, seed=seed, sink_host=sink_host, sink_port=sink_port,
+        means_it=i_mean_it, database_url=database_url, queue_url=queue_url,
+        queue_name=queue_name, management_url=management_url, kube_context=kube_context,
         kube_namespace=kube_namespace, rabbitmqctl=rabbitmqctl,
     )  # fmt: skip
     from sureshot_lab.cli.live import watched  # noqa: PLC0415 - slow to load

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sureshot_lab.cli.options import AdminToken, Engine, MeansIt, Runs, SinkHost, Target, Token
+from sureshot_lab.cli.options import (
+    AdminToken,
+    Engine,
+    MeansIt,
+    Runs,
+    SinkHost,
+    SinkPort,
+    Target,
+    Token,
+)
 from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line
 from sureshot_lab.cli.record_command import record
 from sureshot_lab.cli.stages_command import stages
@@ -139,6 +148,7 @@ def replay(
     ] = "local",
     seed: Annotated[int, typer.Option(help="Same seed, same order of payloads.")] = 1,
     sink_host: SinkHost = "127.0.0.1",
+    sink_port: SinkPort = 0,
     runs: Runs = Path("runs"),
     i_mean_it: MeansIt = False,
     as_json: Json = False,
@@ -158,7 +168,8 @@ def replay(
     scenario = scenario_of(told, recording, speed, warm_up, seed)
     options = Options(
         runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
-        environment=environment, seed=seed, sink_host=sink_host, means_it=i_mean_it,
+        environment=environment, seed=seed, sink_host=sink_host, sink_port=sink_port,
+        means_it=i_mean_it,
     )  # fmt: skip
     from sureshot_lab.cli.live import watched  # noqa: PLC0415 - slow to load
     from sureshot_lab.runs.run import run_scenario  # noqa: PLC0415

@@ -21,7 +21,8 @@ class Options:
     Without *target* the run has a service of its own. ``seed`` takes the place of the
     scenario's, for payloads, draws and receivers alike. ``lose_every`` makes the
     sink forget webhooks, to see that the run notices. ``sink_host`` is the
-    address under which a service elsewhere reaches our sink. ``under`` is what the
+    address under which a service elsewhere reaches our sink, ``sink_port`` its port
+    (0: a free one). ``under`` is what the
     interpreter of the run's own service is to run it under: ``-m``, a tracer, its options.
 
     ``database_url``, ``queue_url`` and ``queue_name`` are those of a target, to be sampled:
@@ -43,6 +44,7 @@ class Options:
     environment: str = "local"
     seed: int | None = None
     sink_host: str = "127.0.0.1"
+    sink_port: int = 0
     lose_every: int = 0
     means_it: bool = False
     under: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from sureshot_lab.sampler.sampler import Sampler
 from sureshot_lab.sampler.service_metrics import ServiceMetrics
 from sureshot_lab.sampler.steps import rebase
 from sureshot_lab.scenario import Scenario
+from sureshot_lab.sink.address import HOST
 from sureshot_lab.sink.process import SinkProcess
 from sureshot_lab.sink.stats import Stats
 from sureshot_lab.traffic.payloads import make_payloads
@@ -135,6 +136,8 @@ async def open_site(
                 scenario.endpoints.count,
                 seed=scenario.payload.seed,
                 lose_every=options.lose_every,
+                port=options.sink_port,
+                reached_at=HOST if options.target is None else options.sink_host,
             )
         )
         metrics = ServiceMetrics([client.url] if service is None else service.metrics_urls)
@@ -149,7 +152,7 @@ async def open_site(
             payloads=sent.payloads if sent else _payloads(scenario),
         )  # fmt: skip
         stack.push_async_callback(_remove_endpoints, site)
-        await _make_endpoints(site, scenario, options)
+        await _make_endpoints(site, scenario)
         await site.sampler.start()
         stack.push_async_callback(site.sampler.stop)
         yield site
@@ -163,12 +166,10 @@ def _payloads(scenario: Scenario) -> list[str]:
     return make_payloads(scenario.payload.mix, scenario.payload.seed, POOL)
 
 
-async def _make_endpoints(site: Site, scenario: Scenario, options: Options) -> None:
+async def _make_endpoints(site: Site, scenario: Scenario) -> None:
     """Create the endpoints, or with ``by_url`` none, and tell the sink their secrets."""
     plan = scenario.endpoints
     urls = [site.sink.url(index) for index in range(plan.count)]
-    if options.target is not None:
-        urls = [url.replace("127.0.0.1", options.sink_host, 1) for url in urls]
     default = await site.client.default_secret()
     secrets: dict[int, str] = {}
     if plan.by_url:

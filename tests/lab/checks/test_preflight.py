@@ -57,9 +57,13 @@ async def test_the_stores_of_a_cluster_are_looked_at(tmp_path: Path, profile: st
     assert "connections" in found["postgres"].evidence
 
 
-async def test_a_target_is_asked_sent_one_webhook_and_left_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sink_host", ["127.0.0.1", "127.0.0.2"])
+async def test_a_target_is_asked_sent_one_webhook_and_left_as_it_was(
+    tmp_path: Path, sink_host: str
+) -> None:
     async with running_service(tmp_path) as service:
-        told = await preflight(a_plan(tmp_path, target=service.url, **TOKENS))
+        plan = a_plan(tmp_path, target=service.url, sink_host=sink_host, **TOKENS)
+        told = await preflight(plan)
         assert failed(told) == set()
         assert await endpoints(service.url) == 0
         assert await webhooks(service.url) == ["delivered"]
