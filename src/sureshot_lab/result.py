@@ -49,6 +49,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution of seconds. ``spectrum``: (percentile 0..100, seconds), rising.
 
     ``hdr``: the whole histogram in microseconds, HdrHistogram V2 in base64, to merge it.
+    ``intervals``: of ``p50``, ``p95`` and ``p99``, between which seconds the true one lies at
+    95 % confidence; None where the sample is too small for a bound.
     """
 
     count: int
@@ -61,12 +63,13 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     max_s: float
     spectrum: list[tuple[float, float]] = []
     hdr: str = ""
+    intervals: dict[str, tuple[float | None, float | None]] = {}
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
     """One second of load, counted by the time the requests were meant to be sent.
 
-    Latencies are None when nothing was answered.
+    ``sent`` alone is by the time they left. Latencies are None when nothing was answered.
     """
 
     at_s: float

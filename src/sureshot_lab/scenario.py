@@ -76,7 +76,10 @@ class Search(_Table, frozen=True, kw_only=True):
 
 
 class Payload(_Table, frozen=True, kw_only=True):
-    """What is sent: kinds of ``traffic/payloads.py`` and their shares; drawn from *seed*."""
+    """What is sent: kinds of ``traffic/payloads.py`` and their shares.
+
+    *seed*: payloads, whom each goes to, and how receivers behave are drawn from it.
+    """
 
     mix: dict[str, float] = msgspec.field(
         default_factory=lambda: {"user.created": 0.4, "order.completed": 0.4, "payment.failed": 0.2}
@@ -85,10 +88,15 @@ class Payload(_Table, frozen=True, kw_only=True):
 
 
 class Endpoints(_Table, frozen=True, kw_only=True):
-    """Who receives: so many endpoints, the n-th with a share of 1/n^zipf (0: all alike)."""
+    """Who receives: so many endpoints, the n-th with a share of 1/n^zipf (0: all alike).
+
+    They belong to so many ``tenants``, of sizes by Zipf; each is submitted to with the
+    token of its own. With 1 all is the default tenant's.
+    """
 
     count: int = 20
     zipf: float = 1.1
+    tenants: int = 1
     by_url: bool = False
     max_in_flight: int | None = None
 
@@ -142,11 +150,15 @@ class FaultKind(StrEnum):
 
 
 class Fault(_Table, frozen=True, kw_only=True):
-    """One thing that goes wrong, *at_s* seconds after the warm-up."""
+    """One thing that goes wrong, *at_s* seconds after the warm-up.
+
+    A service that was killed or restarted and does not answer ``within_s`` breaks the run off.
+    """
 
     kind: FaultKind
     at_s: float
     duration_s: float = 1.0
+    within_s: float = 60.0
     role: str = "all"
 
 
@@ -157,6 +169,7 @@ class Service(_Table, frozen=True, kw_only=True):
     ``disk_bytes`` are what it gets; ``disk_bytes`` needs a small file system of its own, for
     the SQLite file or for PostgreSQL's tables and indexes (its WAL lies elsewhere).
     ``python`` is the interpreter whose Sureshot is run, to measure another build.
+    ``required``: the settings are the question, so a target can't take this one's place.
     """
 
     profile: str = "embedded"
@@ -167,6 +180,7 @@ class Service(_Table, frozen=True, kw_only=True):
     memory_bytes: int | None = None
     descriptors: int | None = None
     disk_bytes: int | None = None
+    required: bool = False
 
 
 class OwnGate(_Table, frozen=True, kw_only=True):
@@ -187,7 +201,11 @@ class Gates(_Table, frozen=True, kw_only=True):
 
 
 class Scenario(_Table, frozen=True, kw_only=True):
-    """One scenario. ``drain_s``: how long after the load everything must have arrived."""
+    """One scenario. ``drain_s``: how long after the load everything must have arrived.
+
+    ``share`` is of production's capacity, what the environment has: the rates are multiplied
+    by it already, limits are by ``runs.outcome.gates_of``.
+    """
 
     title: str
     about: str
@@ -204,6 +222,7 @@ class Scenario(_Table, frozen=True, kw_only=True):
     drain_s: float = 30.0
     name: str = ""
     size: str = "full"
+    share: float = 1.0
 
     def own_gates(self) -> list[Gate]:
         """Return the scenario's own gates, not held against anything yet."""
@@ -222,7 +241,8 @@ class Scenario(_Table, frozen=True, kw_only=True):
 
 
 ENVIRONMENTS = {"local": 1.0, "staging": 0.25, "loadtest": 1.0, "production-like": 1.0}
-"""The share of production's capacity each has; rates are multiplied by it."""
+"""The share of production's capacity each has; rates, and how many at least, are multiplied
+by it."""
 
 
 def scenario_names(folder: Path = FOLDER) -> list[str]:
@@ -256,12 +276,13 @@ def load_scenario(
     small = tables.pop("smoke", {})
     for key, value in {**(small if smoke else {}), **(changes or {})}.items():
         _set(tables, key, value)
-    tables |= {"name": path.stem, "size": "smoke" if smoke else "full"}
+    share = ENVIRONMENTS[environment]
+    tables |= {"name": path.stem, "size": "smoke" if smoke else "full", "share": share}
     try:
         scenario = msgspec.convert(tables, Scenario)
     except msgspec.ValidationError as error:
         raise LabError(f"{path}: {error}") from None
-    return _scaled(scenario, ENVIRONMENTS[environment])
+    return _scaled(scenario)
 
 
 def _set(tables: dict[str, Any], dotted: str, value: object) -> None:
@@ -271,9 +292,18 @@ def _set(tables: dict[str, Any], dotted: str, value: object) -> None:
     tables[last] = value
 
 
-def _scaled(scenario: Scenario, share: float) -> Scenario:
+def _scaled(scenario: Scenario) -> Scenario:
+    """Return *scenario* with its share of every rate, those of a search included."""
+    share, search = scenario.share, scenario.search
     if share == 1.0:
         return scenario
     stages = [(seconds, a * share, b * share) for seconds, a, b in scenario.load.stages]
-    load = msgspec.structs.replace(scenario.load, stages=stages)
-    return msgspec.structs.replace(scenario, load=load)
+    return msgspec.structs.replace(
+        scenario,
+        load=msgspec.structs.replace(scenario.load, stages=stages),
+        search=msgspec.structs.replace(
+            search,
+            start_per_s=search.start_per_s * share,
+            most_per_s=search.most_per_s * share,
+        ),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def test_the_image_runs_as_nobody_in_particular_with_a_valid_command() -> None:
     assert {name for name in variables if name.startswith("SURESHOT")} <= known
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, "alerts"])
 def test_every_command_is_one_of_ours(name: str) -> None:
     command = [*SERVICES[name]["command"], "--help"]
     result = CliRunner().invoke(app, command)
@@ -83,3 +84,18 @@ def test_prometheus_scrapes_every_role() -> None:
     config = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())
     (job,) = config["scrape_configs"]
     assert job["dns_sd_configs"][0]["names"] == list(OURS)
+    # The names are the roles by which alerts know that every API or worker is gone.
+    (relabel,) = job["relabel_configs"]
+    assert (relabel["source_labels"], relabel["target_label"]) == (["__meta_dns_name"], "role")
+
+
+def test_alerts_reach_somebody_as_it_comes() -> None:
+    config = yaml.safe_load((ROOT / "prometheus" / "alertmanager.yml").read_text())
+    hooks = [hook for one in config["receivers"] for hook in one["webhook_configs"]]
+    addresses = {urllib.parse.urlsplit(hook["url"]).netloc for hook in hooks}
+    receiver = SERVICES["alerts"]
+    # In a container 127.0.0.1 is that container, or whoever shares its network.
+    assert receiver["network_mode"] == "service:alertmanager"
+    program, option, port = receiver["command"]
+    assert (program, option) == ("sink", "--port")
+    assert addresses == {f"127.0.0.1:{port}"}

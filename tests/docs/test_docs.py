@@ -100,3 +100,13 @@ def test_every_target_of_the_makefile_has_its_line_of_help() -> None:
     assert phony is not None
     for target in phony[1].split():
         assert re.search(rf"^{target}:.*## \w", text, re.MULTILINE), target
+
+
+def test_what_troubleshooting_quotes_is_what_the_service_says() -> None:
+    page = (ROOT / "docs" / "how-to" / "troubleshoot.md").read_text()
+    section = page.partition("## Scaling, monitoring, Kubernetes\n")[2].partition("\n## ")[0]
+    source = "\n".join(path.read_text() for path in (ROOT / "src" / "sureshot").rglob("*.py"))
+    quoted = re.findall(r'(?<!=)"([^"`]+)"', section)
+    assert len(quoted) > 7
+    for words in quoted:
+        assert words in source, words

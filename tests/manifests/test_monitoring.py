@@ -28,6 +28,7 @@ from tests.support.service import running_service
 
 METRIC = re.compile(r"\bsureshot_\w+")
 JOB = re.compile(r'job="(\w+)"')
+ROLE = re.compile(r'role=~"(\w+)\|all\|"')
 
 
 def expressions(built: Built) -> list[str]:
@@ -48,7 +49,8 @@ def test_the_operator_gets_the_rules_there_are() -> None:
 
 def test_every_line_of_the_table_has_an_alert_at_its_figure(built: Built) -> None:
     for row in load_targets().resource:
-        wanted = f"{row.expression.replace('$window', '5m')} > {row.alert:.15g}"
+        apart = re.sub(r"^(sum|max)", r"\1 by (job, namespace) ", row.expression)
+        wanted = f"{apart.replace('$window', '5m')} > {row.alert:.15g}"
         found = [one for one in expressions(built) if re.sub(r"\{[^}]*\}", "", one) == wanted]
         assert len(found) == 1, wanted
 
@@ -62,6 +64,9 @@ def test_every_process_is_scraped_by_the_names_the_rules_use(built: Built) -> No
     for workload in matched:
         assert scraped["port"] in {one["name"] for one in container(workload)["ports"]}
         assert {labels(workload)[monitor["spec"]["jobLabel"]]} == jobs
+    roles = {role for one in expressions(built) for role in ROLE.findall(one)}
+    assert roles == {"api", "worker"}
+    assert roles < {component(one) for one in matched}
     (relabeling,) = scraped["relabelings"]
     assert relabeling["targetLabel"] == "role"
     assert relabeling["sourceLabels"] == ["__meta_kubernetes_pod_label_app_kubernetes_io_component"]

@@ -17,6 +17,7 @@ from sureshot.config_sources import load_settings
 from tests.manifests.built import (
     MANIFESTS,
     OVERLAYS,
+    ROOT,
     Built,
     Document,
     component,
@@ -29,6 +30,8 @@ from tests.manifests.built import (
     with_component,
 )
 
+MOST_REPLICAS = 5
+"""Of scripts/scalability-test.sh: 1, 3 and 5."""
 KNOWN = {variable(name) for name in KNOBS}
 FILLED = {
     "webhook-postgres/url": "postgresql://sureshot:x@db/sureshot",
@@ -168,7 +171,15 @@ def test_a_load_test_has_no_autoscaler_until_one_is_applied() -> None:
     alone = yaml.safe_load((MANIFESTS / "hpa.yaml").read_text())
     (built,) = overlay("staging").of("HorizontalPodAutoscaler")
     assert alone["metadata"]["name"] == built["metadata"]["name"] == "webhook-service-hpa"
-    assert alone["spec"] == built["spec"]
+    # But for the bounds: as many pods as scaling tests go to, wherever `kubectl scale` left them.
+    assert alone["spec"] | {"maxReplicas": 2} == built["spec"]
+    assert alone["spec"]["maxReplicas"] >= max(MOST_REPLICAS, *_scaled_by_hand())
+
+
+def _scaled_by_hand() -> list[int]:
+    """Return the numbers of API pods that the page has people ask for."""
+    page = (ROOT / "docs" / "how-to" / "run-on-kubernetes.md").read_text()
+    return [int(one) for one in re.findall(r"webhook-service --replicas=(\d+)", page)]
 
 
 def test_keda_asks_a_port_of_one_of_our_services() -> None:

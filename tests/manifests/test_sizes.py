@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from sureshot.domain.scaling.behaviour import Behaviour, Direction, Policy, Select, Unit
 from sureshot.http_server import FINISH_S, LINGER_S
+from sureshot_lab.scaling.policies import KEDA_BEHAVIOUR
 from tests.manifests.built import (
     OVERLAYS,
     ROOT,
@@ -19,6 +22,7 @@ from tests.manifests.built import (
     pod,
     quantity,
     resource,
+    with_component,
 )
 
 SECRETS = dict.fromkeys(example_secrets(), "x")
@@ -69,9 +73,6 @@ def test_the_cpu_target_of_the_table_is_what_autoscalers_hold(name: str) -> None
     (metric,) = hpa["spec"]["metrics"]
     assert metric["resource"]["name"] == "cpu"
     assert metric["resource"]["target"] == {"type": "Utilization", "averageUtilization": percent}
-    (scaled,) = built.of("ScaledObject")
-    (cpu,) = (one for one in scaled["spec"]["triggers"] if one["type"] == "cpu")
-    assert (cpu["metricType"], cpu["metadata"]) == ("Utilization", {"value": str(percent)})
     # Utilization is a share of the request; a process has one core and cannot use more.
     for workload in built.processes:
         if component(workload) != "scheduler":
@@ -82,20 +83,55 @@ def test_the_cpu_target_of_the_table_is_what_autoscalers_hold(name: str) -> None
 def test_autoscalers_grow_at_once_and_shrink_after_five_minutes(name: str) -> None:
     built = overlay(name)
     (hpa,) = built.of("HorizontalPodAutoscaler")
-    (scaled,) = built.of("ScaledObject")
-    advanced = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]
-    assert hpa["spec"]["behavior"] == advanced["behavior"]
-    behavior = hpa["spec"]["behavior"]
-    assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 0
-    assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 300
+    assert behaviour(hpa["spec"]["behavior"]) == Behaviour(
+        down=Direction(300.0, (Policy(Unit.PERCENT, 50, 60.0),))
+    )
 
 
 @pytest.mark.parametrize("name", ["staging", "production"])
-def test_no_fallback_undercuts_the_cpu_trigger(name: str) -> None:
+def test_workers_are_as_many_as_the_service_wants_without_a_second_window(name: str) -> None:
     (scaled,) = overlay(name).of("ScaledObject")
-    assert "cpu" in {one["type"] for one in scaled["spec"]["triggers"]}
+    # A CPU trigger beside it would need the window that the service's number has already.
+    assert [one["type"] for one in scaled["spec"]["triggers"]] == ["metrics-api"]
+    # And it is what `lab autoscale` compares with the others.
+    assert _behaviour_of_keda(scaled) == KEDA_BEHAVIOUR
+    assert KEDA_BEHAVIOUR.down.window_s == 0
+
+
+def test_workers_by_metrics_have_their_cpu_beside_them_and_are_steadied(tmp_path: Path) -> None:
+    built = with_component("keda-prometheus", tmp_path)
+    (scaled,) = built.of("ScaledObject")
+    (cpu,) = (one for one in scaled["spec"]["triggers"] if one["type"] == "cpu")
+    percent = str(round(resource("cpu").target * 100))
+    assert (cpu["metricType"], cpu["metadata"]) == ("Utilization", {"value": percent})
+    (hpa,) = built.of("HorizontalPodAutoscaler")
+    assert _behaviour_of_keda(scaled) == behaviour(hpa["spec"]["behavior"])
     assert "fallback" not in scaled["spec"]
-    # Below one pod KEDA switches off by itself what no CPU trigger could switch on again.
+
+
+def behaviour(spec: Document) -> Behaviour:
+    """Return an HPA's ``behavior`` as the laboratory's model of it has it."""
+    return Behaviour(up=_direction(spec["scaleUp"]), down=_direction(spec["scaleDown"]))
+
+
+def _direction(spec: Document) -> Direction:
+    policies = [
+        Policy(Unit(one["type"]), one["value"], float(one["periodSeconds"]))
+        for one in sorted(spec["policies"], key=lambda one: str(one["type"]), reverse=True)
+    ]
+    select = Select(spec.get("selectPolicy", "Max"))
+    return Direction(float(spec["stabilizationWindowSeconds"]), tuple(policies), select)
+
+
+def _behaviour_of_keda(scaled: Document) -> Behaviour:
+    return behaviour(scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"])
+
+
+@pytest.mark.parametrize("name", ["staging", "production"])
+def test_no_fallback_sets_a_number_whatever_the_load_is(name: str) -> None:
+    (scaled,) = overlay(name).of("ScaledObject")
+    assert "fallback" not in scaled["spec"]
+    # Workers that are none take nothing, and nothing then tells how many are wanted.
     assert scaled["spec"]["minReplicaCount"] >= 1
 
 

@@ -17,6 +17,7 @@ VARIABLES = {
     "$__rate_interval": "1m",
     "$__range": "2m",
     "$job": "sureshot",
+    "$namespace": ".*",
     "$instance": ".*",
     "$testid": ".*",
 }

@@ -55,6 +55,8 @@ CHANGES: dict[str, Callable[[str], str]] = {
     "half the window": windows_halved,
     "another state": lambda text: text.replace('status="failed"', 'status="cancelled"'),
     "another set of states": lambda text: text.replace("delivered|failed", "delivered"),
+    "another class of statuses": lambda text: text.replace('status=~"5.."', 'status=~"[45].."'),
+    "every method": lambda text: text.replace('method="POST",', ""),
     "another edge": lambda text: text.replace('le="0.1"', 'le="0.25"'),
     "another route": lambda text: text.replace("/api/v1/webhooks|", "/api/v1/webhooks.*|"),
 }

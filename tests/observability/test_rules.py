@@ -13,10 +13,22 @@ from sureshot_lab.observability.rules.__main__ import main
 from sureshot_lab.observability.rules.line import BACKLOG_LIMIT
 from sureshot_lab.targets import FILE, load_targets
 from tests.observability.programs import run
-from tests.observability.rule_files import PROMETHEUS, RUNBOOKS, alerts_by_name, expectations
+from tests.observability.rule_files import (
+    PROMETHEUS,
+    RUNBOOKS,
+    alerts_by_name,
+    expectations,
+    rules,
+)
 
 NAMES = sorted(alerts_by_name())
 RULE_FILES = ("recording.yml", "alerts.yml")
+VALUELESS = {
+    "SureshotDown", "SureshotApiDown", "SureshotWorkersDown", "SureshotProcessDown",
+    "SureshotHeartbeatLost",
+}  # fmt: skip
+"""They tell that something is not there, not how much."""
+OVER_ALL = re.compile(r"\b(?:sum|max|min|avg|count)\b(?!_)(?: by \(([^)]*)\))?")
 
 
 def test_the_rule_files_are_current(tmp_path: Path) -> None:
@@ -32,7 +44,8 @@ def test_another_target_gives_another_alert(tmp_path: Path) -> None:
     targets.write_text(FILE.read_text().replace("alert = 5000", "alert = 1234"))
     assert main(["--into", str(tmp_path), "--targets", str(targets)]) == 0
     assert (
-        'max(sureshot_queue_depth{job="sureshot"}) > 1234' in (tmp_path / "alerts.yml").read_text()
+        'max by (job, namespace) (sureshot_queue_depth{job="sureshot"}) > 1234'
+        in (tmp_path / "alerts.yml").read_text()
     )
 
 
@@ -61,10 +74,14 @@ def test_prometheus_takes_the_configuration_and_finds_the_rules(file: str) -> No
     assert "2 rule files found" in checked.stdout
 
 
-def test_every_unit_test_passes() -> None:
-    tests = sorted((PROMETHEUS / "tests").glob("*.yml"))
+def test_every_alert_has_unit_tests_and_nothing_else_has() -> None:
+    tests = (PROMETHEUS / "tests").glob("*.yml")
     assert {path.stem for path in tests} == {*NAMES, "recording"}
-    ran = run("promtool", "test", "rules", *tests)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "recording"])
+def test_every_unit_test_passes(name: str) -> None:
+    ran = run("promtool", "test", "rules", PROMETHEUS / "tests" / f"{name}.yml")
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
@@ -85,8 +102,7 @@ def test_every_alert_says_who_hears_it_and_where_to_read_on(name: str) -> None:
         notes = rule["annotations"]
         assert notes["runbook_url"] == f"docs/runbooks/{name}.md"
         assert notes["summary"]
-        valueless = {"SureshotDown", "SureshotProcessDown", "SureshotHeartbeatLost"}
-        assert "$value" in notes["description"] or name in valueless
+        assert "$value" in notes["description"] or name in VALUELESS
 
 
 def test_every_page_is_of_an_alert() -> None:
@@ -104,3 +120,12 @@ def test_the_limits_that_rules_repeat_are_the_services() -> None:
     assert Settings().backlog_limit == BACKLOG_LIMIT
     # The slow requests are told apart at an edge of the histogram, or not at all.
     assert load_targets().gate("api-latency").limit in LATENCY_EDGES_S
+
+
+@pytest.mark.parametrize("file", RULE_FILES)
+def test_two_deployments_in_a_cluster_are_never_added_up(file: str) -> None:
+    for rule in rules(file):
+        for labels in OVER_ALL.findall(rule["expr"]):
+            assert {"job", "namespace"} <= set(labels.split(", ")), rule["expr"]
+        for labels in re.findall(r"\bon \(([^)]*)\) (?!absent)", rule["expr"]):
+            assert {"job", "namespace"} <= set(labels.split(", ")), rule["expr"]

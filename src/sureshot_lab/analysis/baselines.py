@@ -15,6 +15,7 @@ from statistics import median
 
 import msgspec
 
+from sureshot_lab.analysis.comparability import says_nothing
 from sureshot_lab.analysis.comparison import (
     FEWEST,
     Answer,
@@ -24,7 +25,7 @@ from sureshot_lab.analysis.comparison import (
 )
 from sureshot_lab.analysis.wording import change, told, unit_of
 from sureshot_lab.errors import LabError, UnreadableResult
-from sureshot_lab.result import RunResult, Verdict
+from sureshot_lab.result import RunResult
 
 KEY_METRICS = (
     "throughput_per_min",
@@ -73,7 +74,7 @@ def baseline_of(results: Sequence[RunResult]) -> Baseline:
     if not results:
         raise LabError("a baseline is made of one run or more")
     for result in results:
-        if result.verdict is Verdict.INVALID or result.partial:
+        if says_nothing(result):
             raise LabError(f"run {result.id} is invalid or was stopped: it is no baseline")
     if len({_identity(result) for result in results}) > 1:
         raise LabError(
@@ -151,7 +152,8 @@ def compare_with_baseline(
     p is not told (nan). A baseline of fewer answers that they are too few.
 
     Raises:
-        LabError: no runs, or runs of another scenario, size, environment, engine or machine.
+        LabError: no runs, INVALID or partial ones, or runs of another scenario, size,
+            environment, engine or machine.
 
     """
     if not results:
@@ -164,6 +166,10 @@ def compare_with_baseline(
         baseline.fingerprint,
     )
     for result in results:
+        if says_nothing(result):
+            raise LabError(
+                f"run {result.id} is invalid or was stopped: it says nothing about the service"
+            )
         if _identity(result)[:5] != ours:
             raise LabError(
                 f"run {result.id} is of {' '.join(_identity(result)[:5])}, the baseline of "

@@ -127,3 +127,18 @@ class Bisection:
             self._next = self.answers[0] / self._growth**aside
         else:
             self._next = self.tried[0].rate_per_s
+
+
+def most_steps(start_per_s: float, most_per_s: float, *, precision: float, retries: int = 1) -> int:
+    """Return the most steps that one search may take, wherever the limit is.
+
+    Each rate is reckoned with all its tries: it may pass at the last of them.
+    """
+    limit, most_rates = start_per_s * LOWEST_SHARE / 2, 0
+    while limit < 2 * most_per_s:
+        search = Bisection(start_per_s, most_per_s, precision=precision, repeats=1, retries=0)
+        while (rate := search.next_rate()) is not None:
+            search.tell(rate, rate <= limit)
+        most_rates = max(most_rates, len(search.tried))
+        limit *= 1 + precision / 2
+    return most_rates * (1 + retries)

@@ -15,6 +15,8 @@ BENT = 0.15
 RISE = 2.0
 """How many times its least value p95 must reach: below that nothing has bent up."""
 GRACEFUL = 0.90
+BEYOND = 1.05
+"""A load that is so many times the best goodput of all is one that can't be followed."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,17 @@ def overload(
     return Overload(
         capacity, kept, graceful, f"of its capacity of {told(capacity, 'per_s')} it does {shares}"
     )
+
+
+def goodput_kept(points: Sequence[LoadPoint]) -> float | None:
+    """Return the least share of its best goodput that the service kept where it was overloaded.
+
+    Overloaded is a step that offered more than the best goodput of all steps; None when
+    none did: such a load says nothing about overload.
+    """
+    best = max((point.goodput_per_s for point in points), default=0.0)
+    beyond = [one.goodput_per_s for one in points if one.offered_per_s > BEYOND * best]
+    return min(beyond) / best if beyond and best else None
 
 
 def _goodput_at(ordered: Sequence[LoadPoint], offered_per_s: float) -> float | None:

@@ -37,14 +37,15 @@ def recovery(
     *,
     factor: float = FACTOR,
     hold_s: int = HOLD_S,
+    quiet_s: float = QUIET_S,
 ) -> Recovery | None:
     """Return when the load recovered from what was done between *began_s* and *ended_s*.
 
     It is well again from the first second at or after *ended_s* from which p95 stays up
-    to *factor* times its median of the ten seconds before, with at most 1 % failed or
-    dropped, for *hold_s* seconds on end. A second in which something was sent and nothing
-    answered is not well; one in which nothing was to be sent is. None when nothing was
-    answered before *began_s*, so that there is nothing to compare with.
+    to *factor* times its median of the ten seconds before, or to *quiet_s*, with at most
+    1 % failed or dropped, for *hold_s* seconds on end. A second in which something was sent
+    and nothing answered is not well; one in which nothing was to be sent is. None when
+    nothing was answered before *began_s*, so that there is nothing to compare with.
     """
     ended_s = began_s if ended_s is None else ended_s
     before = [
@@ -55,7 +56,7 @@ def recovery(
     if not before:
         return None
     before_s = median(before)
-    limit_s = max(QUIET_S, factor * before_s)
+    limit_s = max(quiet_s, factor * before_s)
     after = [one for one in intervals if one.at_s + 1 > ended_s]
     for number in range(len(after) - hold_s + 1):
         if all(_well(one, limit_s) for one in after[number : number + hold_s]):

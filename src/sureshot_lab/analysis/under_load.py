@@ -15,7 +15,7 @@ GAP_S = 1.5
 
 def seconds_under_load(result: RunResult) -> list[Interval]:
     """Return the seconds something was to be sent in; those of the drain after it are left out."""
-    return [one for one in result.intervals if one.intended or one.sent]
+    return [one for one in result.intervals if one.intended]
 
 
 def steady_seconds(result: RunResult) -> list[Interval]:

@@ -44,6 +44,8 @@ class Basis:
     factors: dict[str, Factor]
     rates_per_s: tuple[float, float]
     """The lowest and the highest rate it was measured at."""
+    waited_at_per_s: float = 0.0
+    """The rate that ``waiting_p95_s`` was measured at: latency depends on it."""
 
     def value(self, name: str) -> float:
         """Return a factor's value; 0 for one nobody measured."""
@@ -70,11 +72,12 @@ class Basis:
         return rate_per_s * (receiver_s + self.value("overhead_s"))
 
 
-def fit_basis(seen: Sequence[Observation]) -> Basis:
+def fit_basis(seen: Sequence[Observation], near_per_s: float | None = None) -> Basis:
     """Return the factors *seen* runs say, of one profile.
 
     With two rates or more the webhooks of a core's second are fitted by a line over the
-    rate; with one, CPU is in proportion. The rest is the median of the runs.
+    rate; with one, CPU is in proportion. The p95 is that of the runs at the rate nearest to
+    *near_per_s*, of the highest without it. The rest is the median of the runs.
 
     Raises:
         LabError: no runs, or of several profiles.
@@ -85,19 +88,32 @@ def fit_basis(seen: Sequence[Observation]) -> Basis:
         told = ", ".join(sorted(profiles)) or "none at all"
         raise LabError(f"the runs must be of one profile, they are of {told}")
     runs = ", ".join(one.run for one in seen)
+    waited = _nearest([one for one in seen if one.end_to_end_p95_s is not None], near_per_s)
     per_core_s, gain = _line([(one.rate_per_s, one.rate_per_s / one.cores) for one in seen])
     factors = [
         Factor("per_core_s", per_core_s, "webhooks a core's second, at rest", f"measured: {runs}"),
         Factor("gain", gain, "of them more for each a second", f"measured: {runs}"),
-        *_medians(seen),
+        *_medians(seen, MEDIANS),
+        *_medians(waited, WAITING),
         _api_share(seen),
-        Factor("message_bytes", MESSAGE_OVERHEAD_BYTES, "bytes a message", "assumed: beside the "
-               "payload, what RabbitMQ keeps of a message in memory"),
+        Factor("message_bytes", MESSAGE_OVERHEAD_BYTES, "bytes a webhook in the queue",
+               "assumed: what RabbitMQ keeps in memory beside the payload"),
     ]  # fmt: skip
     rates = [one.rate_per_s for one in seen]
     return Basis(
-        profiles.pop(), {one.name: one for one in factors}, (min(rates), max(rates))
+        profiles.pop(), {one.name: one for one in factors}, (min(rates), max(rates)),
+        fmean(one.rate_per_s for one in waited) if waited else 0.0,
     )  # fmt: skip
+
+
+def _nearest(seen: Sequence[Observation], rate_per_s: float | None) -> list[Observation]:
+    """Return those at the one rate that is nearest to *rate_per_s*, at the highest without it."""
+    if not seen:
+        return []
+    highest = max(one.rate_per_s for one in seen)
+    wanted = highest if rate_per_s is None else rate_per_s
+    nearest = min((one.rate_per_s for one in seen), key=lambda rate: abs(rate - wanted))
+    return [one for one in seen if abs(one.rate_per_s - nearest) <= SAME_RATE * nearest]
 
 
 def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -119,7 +135,9 @@ def _overhead_s(one: Observation) -> float | None:
     return max(0.0, one.in_flight / one.rate_per_s - one.receiver_s)
 
 
-MEDIANS: tuple[tuple[str, str, Callable[[Observation], float | None]], ...] = (
+Reading = tuple[str, str, Callable[[Observation], float | None]]
+
+MEDIANS: tuple[Reading, ...] = (
     ("payload_bytes", "bytes, mean of what was sent", lambda one: one.payload_bytes),
     ("commits", "commits a webhook", lambda one: one.commits),
     ("wal_bytes", "bytes of WAL a webhook, of the whole server", lambda one: one.wal_bytes),
@@ -127,13 +145,15 @@ MEDIANS: tuple[tuple[str, str, Callable[[Observation], float | None]], ...] = (
     ("rss_bytes", "bytes, the largest process", lambda one: one.rss_bytes),
     ("database_connections", "connections a process", lambda one: one.database_connections),
     ("overhead_s", "s in flight beside the receiver's time", _overhead_s),
-    ("waiting_p95_s", "s, p95 of sent to received", lambda one: one.end_to_end_p95_s),
 )  # fmt: skip
+WAITING: tuple[Reading, ...] = (
+    ("waiting_p95_s", "s, p95 of sent to received", lambda one: one.end_to_end_p95_s),
+)
 
 
-def _medians(seen: Sequence[Observation]) -> list[Factor]:
+def _medians(seen: Sequence[Observation], readings: Sequence[Reading]) -> list[Factor]:
     found = []
-    for name, unit, read in MEDIANS:
+    for name, unit, read in readings:
         known = [(one.run, value) for one in seen if (value := read(one)) is not None]
         if known:
             runs = ", ".join(run for run, _value in known)

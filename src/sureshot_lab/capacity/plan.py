@@ -46,6 +46,8 @@ class Plan:
     needs: list[Need]
     kept: bool | None
     warnings: list[str]
+    capacity_per_s: float
+    """The rate at the CPU target with one replica gone: what is planned holds that much."""
 
     def need(self, what: str) -> float:
         """Return the value of the need called *what*; raises ``KeyError``."""
@@ -69,6 +71,7 @@ def plan_capacity(demand: Demand, basis: Basis) -> Plan:
     cores = basis.cores(demand.rate_per_s)
     in_flight = basis.in_flight(demand.rate_per_s, demand.receiver_s)
     replicas = _replicas(demand, basis, in_flight)
+    most_per_s = _capacity_per_s(basis, replicas)
     needs = [
         Need("CPU", cores, "cores", f"{demand.rate_per_s:.0f}/s x "
              f"{1e6 * cores / demand.rate_per_s:.0f} us, with one replica of each role"),
@@ -78,11 +81,12 @@ def plan_capacity(demand: Demand, basis: Basis) -> Plan:
         Need("memory", replicas.all * basis.value("rss_bytes") / GIB, "GiB",
              "replicas x the largest process seen"),
         *_storage(demand, basis, replicas),
-        *_headroom(demand, basis, replicas),
+        Need("headroom", 100 * (most_per_s / demand.rate_per_s - 1), "%",
+             f"up to {most_per_s:.0f}/s: the rate at the CPU target with one replica gone"),
         *_cost(demand, basis, replicas),
     ]  # fmt: skip
     kept, promise = _promise(demand, basis)
-    return Plan([*needs, *promise], kept, _warnings(demand, basis))
+    return Plan([*needs, *promise], kept, _warnings(demand, basis), most_per_s)
 
 
 def cpu_target() -> float:
@@ -155,13 +159,14 @@ def _storage(demand: Demand, basis: Basis, replicas: _Replicas) -> list[Need]:
         each = demand.payload_bytes + basis.value("message_bytes")
         needs.append(
             Need("RabbitMQ memory", deepest * each / GIB, "GiB",
-                 f"for messages, at the limit of {deepest:,.0f} in the queue")
+                 f"at the limit of {deepest:,.0f} in the queue; {basis.value('message_bytes'):.0f} "
+                 "bytes of each are assumed, not measured: at most, up to 100 share a message")
         )  # fmt: skip
     return needs
 
 
-def _headroom(demand: Demand, basis: Basis, replicas: _Replicas) -> list[Need]:
-    """Return how much more than the demand CPU allows when one replica is gone."""
+def _capacity_per_s(basis: Basis, replicas: _Replicas) -> float:
+    """Return the rate that CPU allows when one replica is gone."""
     if basis.profile == "embedded":
         parts = [(1.0, 1)]
     elif replicas.together:
@@ -169,9 +174,7 @@ def _headroom(demand: Demand, basis: Basis, replicas: _Replicas) -> list[Need]:
     else:
         share = basis.value("api_share")
         parts = [(share, replicas.api - SPARE), (1 - share, replicas.workers - SPARE)]
-    rates = [count * basis.rate_per_s(cpu_target() / part) for part, count in parts if part]
-    room = min(rates) / demand.rate_per_s - 1
-    return [Need("headroom", 100 * room, "%", "rate at the CPU target with one replica gone")]
+    return min(count * basis.rate_per_s(cpu_target() / part) for part, count in parts if part)
 
 
 def _cost(demand: Demand, basis: Basis, replicas: _Replicas) -> list[Need]:
@@ -196,8 +199,10 @@ def _promise(demand: Demand, basis: Basis) -> tuple[bool | None, list[Need]]:
     if "waiting_p95_s" not in basis.factors:
         return None, []
     p95_s = basis.value("waiting_p95_s") + demand.receiver_s
-    low, high = basis.rates_per_s
-    how = f"sent to received as at {low:.0f} to {high:.0f}/s, and the receiver's time"
+    how = (
+        f"sent to received as measured at {basis.waited_at_per_s:.0f}/s, the rate nearest to the "
+        "demand, and the receiver's time"
+    )
     return p95_s <= demand.p95_s, [Need("p95 to delivered", 1000 * p95_s, "ms", how)]
 
 

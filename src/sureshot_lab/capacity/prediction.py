@@ -9,26 +9,44 @@ from sureshot_lab.capacity.basis import Basis, fit_basis
 from sureshot_lab.capacity.observation import Observation
 from sureshot_lab.errors import LabError
 
+MOST_OFF = 0.15
+"""A prediction that replicas follow from must be as near, as a share of what was measured."""
+ONE_REQUEST = 1.0
+"""In flight is counted in whole requests: one more or less is no error."""
+
 
 @dataclass(frozen=True)
 class Prediction:
-    """One figure of a run. ``error``: predicted by measured, minus 1."""
+    """One figure of a run. ``error``: predicted by measured, minus 1.
+
+    ``gated``: it must be within 15 %, or within ``least`` in its unit. The others are told:
+    batches make commits and WAL a webhook fall with the rate.
+    """
 
     what: str
     unit: str
     predicted: float
     measured: float
+    gated: bool = False
+    least: float = 0.0
 
     @property
     def error(self) -> float:
         """As a share; infinite where nothing was measured."""
         return self.predicted / self.measured - 1 if self.measured else float("inf")
 
+    @property
+    def kept(self) -> bool:
+        """Whether it is near enough, or need not be."""
+        off = abs(self.predicted - self.measured)
+        return not self.gated or off <= max(self.least, MOST_OFF * self.measured)
+
 
 def check_prediction(seen: Sequence[Observation], held_out: Observation) -> list[Prediction]:
-    """Fit *seen* without *held_out*, and hold the prediction of its CPU and in flight against it.
+    """Fit *seen* without *held_out*, and hold its predictions against it.
 
-    In flight is predicted from its rate and the time its receivers took.
+    In flight is predicted from its rate and the time its receivers took; connections from
+    its processes.
 
     Raises:
         LabError: nothing is left to fit, or it is of another profile.
@@ -45,8 +63,21 @@ def check_prediction(seen: Sequence[Observation], held_out: Observation) -> list
 
 def _predictions(basis: Basis, held_out: Observation) -> list[Prediction]:
     rate = held_out.rate_per_s
-    found = [Prediction("CPU", "cores", basis.cores(rate), held_out.cores)]
+    found = [Prediction("CPU", "cores", basis.cores(rate), held_out.cores, gated=True)]
     if held_out.in_flight is not None and held_out.receiver_s is not None:
         expected = basis.in_flight(rate, held_out.receiver_s)
-        found.append(Prediction("in flight", "requests", expected, held_out.in_flight))
+        found.append(
+            Prediction("in flight", "requests", expected, held_out.in_flight, True, ONE_REQUEST)
+        )
+    further = held_out.payload_bytes - basis.value("payload_bytes")
+    rough = (
+        ("commits", "commits", "a webhook", 0.0, held_out.commits),
+        ("WAL", "wal_bytes", "bytes a webhook", further, held_out.wal_bytes),
+        ("connections", "database_connections", "a process", 0.0, held_out.database_connections),
+    )
+    found += [
+        Prediction(what, unit, basis.value(name) + more, measured)
+        for what, name, unit, more, measured in rough
+        if measured is not None and name in basis.factors
+    ]
     return found

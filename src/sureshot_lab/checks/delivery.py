@@ -17,7 +17,8 @@ from sureshot_lab.errors import LabError
 from sureshot_lab.report.figures import figure
 from sureshot_lab.runs.client import ServiceClient
 from sureshot_lab.scenario import Sink
-from sureshot_lab.sink.process import HOST, SinkProcess
+from sureshot_lab.sink.address import HOST
+from sureshot_lab.sink.process import SinkProcess
 
 WITHIN_S = 10.0
 LOOK_S = 0.05
@@ -47,10 +48,11 @@ def _why_not(reached: Reached) -> str:
 
 
 async def _tried(plan: Plan, client: ServiceClient, folder: Path, payload: str) -> list[Check]:
-    async with SinkProcess.start(folder / "sink", Sink(), 1) as sink:
+    reached_at = HOST if plan.own else plan.options.sink_host
+    async with SinkProcess.start(
+        folder / "sink", Sink(), 1, port=plan.options.sink_port, reached_at=reached_at
+    ) as sink:
         url = sink.url(0)
-        if not plan.own:
-            url = url.replace(HOST, plan.options.sink_host, 1)
         if plan.scenario.endpoints.by_url:
             await sink.know_secrets({}, await client.default_secret() or ())
             arrived = await _arrives(client, sink, {"url": url}, payload)
@@ -93,7 +95,8 @@ async def _judged(sink: SinkProcess, webhook: str, found: dict[str, Any], took_s
         why = last.get("error") or last.get("statusCode") or "no attempt was made"
         return ARRIVES.failed(
             f"{webhook} is {found.get('status', 'unknown')} after {took} ({why})",
-            "the service must reach this machine: --sink-host is the address it is told",
+            "the service must reach this machine: --sink-host is the address it is told, "
+            "--sink-port the port that firewalls must let in",
         )
     if (await sink.stats()).bad_signatures:
         return ARRIVES.failed(f"{webhook} arrived with a wrong signature")

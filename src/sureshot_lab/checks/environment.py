@@ -16,6 +16,7 @@ from sureshot_lab.checks.room import nearest
 from sureshot_lab.errors import LabError
 from sureshot_lab.report.figures import duration, figure, number
 from sureshot_lab.runs.client import ServiceClient
+from sureshot_lab.runs.needs import refuse_impossible
 from sureshot_lab.runs.options import refuse_production
 from sureshot_lab.runs.own_service import OwnService, own_service
 from sureshot_lab.scenario import ENVIRONMENTS
@@ -67,6 +68,10 @@ async def reached(plan: Plan) -> AsyncIterator[Reached]:
 
 
 def _profile(plan: Plan) -> Check:
+    try:
+        refuse_impossible(plan.scenario, plan.options)
+    except LabError as error:
+        return PROFILE.failed(str(error))
     name, load = plan.options.environment, plan.scenario.load
     share = ENVIRONMENTS.get(name, 1.0)
     rate = (

@@ -12,7 +12,9 @@ from sureshot_lab.checks.check import Check, Subject
 from sureshot_lab.checks.environment import Reached
 from sureshot_lab.errors import LabError
 from sureshot_lab.report.figures import figure, number
+from sureshot_lab.runs.options import Options
 from sureshot_lab.runs.own_service import OwnService
+from sureshot_lab.runs.watched import pods_of
 from sureshot_lab.sampler.host import Host
 from sureshot_lab.sampler.http_get import HttpGet
 from sureshot_lab.sampler.postgres import Postgres
@@ -34,16 +36,20 @@ PROCESSES = Subject("processes", "Processes")
 SQLITE = Subject("sqlite", "SQLite")
 POSTGRES = Subject("postgres", "PostgreSQL")
 RABBITMQ = Subject("rabbitmq", "RabbitMQ")
+PODS = Subject("pods", "Pods")
 PROMETHEUS = Subject("prometheus", "Prometheus")
 
 
-async def check_monitors(reached: Reached, prometheus: str | None) -> list[Check]:
+async def check_monitors(
+    reached: Reached, prometheus: str | None, options: Options | None = None
+) -> list[Check]:
     """Read each source once that the sampler of a run would read every second."""
     return [
         await _metrics(reached),
         await _readable(MACHINE, Host(), "host.memory_used_bytes"),
         await _readable(PROCESSES, Processes({"self": [os.getpid()]}), "self.rss_bytes"),
-        *await _stores(reached),
+        *await _stores(reached, options or Options()),
+        *[await _readable(PODS, pods, "kubernetes.pods") for pods in pods_of(options or Options())],
         await _prometheus(prometheus),
     ]
 
@@ -76,12 +82,14 @@ async def _metrics_of(urls: list[str]) -> tuple[dict[str, float], str]:
         await asyncio.sleep(AGAIN_S)
 
 
-async def _stores(reached: Reached) -> list[Check]:
-    """Look at what keeps the webhooks; a target's own is told by its metrics alone."""
+async def _stores(reached: Reached, options: Options) -> list[Check]:
+    """Look at what keeps the webhooks; of a target, what it was told to look at."""
     service = reached.service
-    if service is None:
-        why = "of a target only its metrics are read" if reached.client else "there is no service"
+    if service is None and reached.client is None:
+        why = "there is no service"
         return [subject.not_applicable(why) for subject in (SQLITE, POSTGRES, RABBITMQ)]
+    if service is None:
+        return await _stores_of_target(options)
     if service.backing is None:
         files = DatabaseFiles(service.database_path)
         unused = "the embedded profile has none"
@@ -94,6 +102,17 @@ async def _stores(reached: Reached) -> list[Check]:
         POSTGRES, Postgres(service.backing.database_url), "postgres.connections"
     )
     return [SQLITE.not_applicable("the profile has none"), postgres, await _broker(service)]
+
+
+async def _stores_of_target(options: Options) -> list[Check]:
+    postgres = POSTGRES.not_applicable("sampled only with --database-url")
+    rabbitmq = RABBITMQ.not_applicable("sampled only with --queue-url")
+    if options.database_url:
+        postgres = await _readable(POSTGRES, Postgres(options.database_url), "postgres.connections")
+    if options.queue_url:
+        source = RabbitMQ(options.queue_url, [options.queue_name])
+        rabbitmq = await _readable(RABBITMQ, source, "rabbitmq.ready")
+    return [SQLITE.not_applicable("of a target its files are not looked at"), postgres, rabbitmq]
 
 
 async def _broker(service: OwnService) -> Check:

@@ -9,6 +9,7 @@ from sureshot_lab.errors import LabError
 from sureshot_lab.load.engines import choose_engine
 from sureshot_lab.load.generator import MOST_CONNECTIONS
 from sureshot_lab.runs.options import Options
+from sureshot_lab.runs.tenants import refuse_tenants
 from sureshot_lab.scenario import Behaviour, FaultKind, Model, Scenario
 from sureshot_lab.traffic.bursts import arrivals
 
@@ -25,7 +26,7 @@ class Plan:
     """A run to be, with the folders and the Prometheus that belong to it.
 
     Raises:
-        LabError: the scenario has no stage, so there is nothing to look at.
+        LabError: the scenario has no stage, or tenants it cannot have.
 
     """
 
@@ -38,13 +39,16 @@ class Plan:
     def __post_init__(self) -> None:
         if not self.scenario.load.stages:
             raise LabError("load.stages is empty; [[60, 170, 170]] is a minute of 170 a second")
+        refuse_tenants(self.scenario, own=self.own)
 
     @property
     def engine(self) -> str:
         """The engine the run would take; raises ``LabError`` for an unknown one."""
         asked, scenario = self.options.engine, self.scenario
         asked = asked if asked != "auto" else scenario.engine
-        return choose_engine(asked, scenario.load.peak_per_s, scenario.kind)
+        return choose_engine(
+            asked, scenario.load.peak_per_s, scenario.kind, scenario.endpoints.tenants
+        )
 
     @property
     def own(self) -> bool:

@@ -43,7 +43,7 @@ async def preflight(plan: Plan) -> Preflight:
     # First of all, while nothing of ours takes CPU.
     machine = await _machine(plan)
     async with reached(plan) as service:
-        monitors = await check_monitors(service, plan.prometheus)
+        monitors = await check_monitors(service, plan.prometheus, plan.options)
         data = [*check_data(plan), *await check_delivery(plan, service)]
     ticks = [
         tick("Test environment ready", service.checks),

@@ -31,7 +31,7 @@ Verdicts, and the exit codes of `run`:
   0  PASS      every gate of the scenario holds
   1  FAIL      one does not
   2  INVALID   the figures say nothing about the service: the generator, the host or
-               the ledger was at fault, or the run was stopped
+               the ledger was at fault, or the run was stopped or broke off
   3  the run could not begin: wrong usage, something missing, or no service there
 """
 

@@ -12,12 +12,18 @@ import typer
 from sureshot_lab.cli.options import (
     AdminToken,
     Changes,
+    DatabaseUrl,
     Engine,
     Environment,
+    KubeContext,
+    KubeNamespace,
     MeansIt,
+    QueueName,
+    QueueUrl,
     Runs,
     ScenarioName,
     SinkHost,
+    SinkPort,
     Smoke,
     Target,
     Token,
@@ -69,6 +75,12 @@ def preflight(
     environment: Environment = "local",
     change: Changes = None,
     sink_host: SinkHost = "127.0.0.1",
+    sink_port: SinkPort = 0,
+    database_url: DatabaseUrl = "",
+    queue_url: QueueUrl = "",
+    queue_name: QueueName = "webhook-queue",
+    kube_context: KubeContext = "",
+    kube_namespace: KubeNamespace = "",
     prometheus: Annotated[
         str | None, typer.Option(metavar="URL", help="A Prometheus that is to watch the run.")
     ] = None,
@@ -95,7 +107,9 @@ def preflight(
     )
     options = Options(
         runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
-        environment=environment, sink_host=sink_host, means_it=i_mean_it,
+        environment=environment, sink_host=sink_host, sink_port=sink_port, means_it=i_mean_it,
+        database_url=database_url, queue_url=queue_url, queue_name=queue_name,
+        kube_context=kube_context, kube_namespace=kube_namespace,
     )  # fmt: skip
     plan = Plan(
         scenario=scenario, options=options, baselines=baselines, rules=rules, prometheus=prometheus

@@ -63,12 +63,13 @@ def compare(
 
     Mann-Whitney over repetitions, with an interval of the shift; at least four of
     each. With --scenario it makes the runs itself, in turns, so that a machine that
-    slows down meanwhile slows both. Exits with 1 when B is worse in something.
+    slows down meanwhile slows both. INVALID and stopped runs are left out; runs of
+    several scenarios or sizes are refused. Exits with 1 when B is worse in something.
     """
     if scenario is not None:
         first, second = _made(scenario, smoke, set_a or [], set_b or [], repeats, runs)
     elif a is not None and b is not None:
-        first, second = _read(a), _read(b)
+        first, second = _comparable(_read(a), _read(b))
     else:
         raise LabError("give the runs of A and of B, or --scenario NAME to make them")
     compared = _compared(first, second, metric)
@@ -154,6 +155,17 @@ def _read(pattern: str) -> list[RunResult]:
     if not found:
         raise LabError(f"{pattern}: no run is there; quote a glob such as 'runs/*-load-*'")
     return [read_result(path) for path in found]
+
+
+def _comparable(
+    a: Sequence[RunResult], b: Sequence[RunResult]
+) -> tuple[list[RunResult], list[RunResult]]:
+    from sureshot_lab.analysis.comparability import comparable  # noqa: PLC0415 - slow to load
+
+    first, second, remarks = comparable(a, b)
+    for remark in remarks:
+        note(remark)
+    return first, second
 
 
 def _compared(

@@ -9,12 +9,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
+import typer
 from rich.console import Console
 
 from sureshot_lab.cli.printing import note
 from sureshot_lab.report.live import HISTORY, LiveState, LiveView
 from sureshot_lab.result import Interval, Sample
 from sureshot_lab.runs.progress import Progress, silent
+
+ENDED = 2
+"""The exit code of a command that was ended at once: that of a run that proves nothing."""
 
 T = TypeVar("T")
 Tell = Callable[[Progress], None]
@@ -108,12 +112,16 @@ def _watching(*, quiet: bool) -> Iterator[Tell]:
 
 
 async def watched(run: Callable[[Tell, asyncio.Event], Awaitable[T]], *, quiet: bool) -> T:
-    """Await *run* with a live view; Ctrl-C has it stop in order, a second one at once."""
-    stop = asyncio.Event()
+    """Await *run* with a live view; Ctrl-C has it stop in order, a second one at once.
+
+    Raises ``typer.Exit`` with the code of an INVALID run when it was ended at once.
+    """
+    stop, at_once = asyncio.Event(), asyncio.Event()
     task = asyncio.current_task()
 
     def on_signal() -> None:
         if stop.is_set() and task is not None:
+            at_once.set()
             task.cancel()
         else:
             note("stopping; what was measured is kept")
@@ -121,5 +129,11 @@ async def watched(run: Callable[[Tell, asyncio.Event], Awaitable[T]], *, quiet: 
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    with _watching(quiet=quiet) as tell:
-        return await run(tell, stop)
+    try:
+        with _watching(quiet=quiet) as tell:
+            return await run(tell, stop)
+    except asyncio.CancelledError:
+        if not at_once.is_set():
+            raise
+        note("ended at once; of what was measured only the seconds so far are kept")
+        raise typer.Exit(ENDED) from None

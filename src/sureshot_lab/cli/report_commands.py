@@ -44,8 +44,7 @@ def report(
         if (folder / FILE).exists() and path.name in {folder.name, FILE}:
             write(folder, read_result(folder))
     if as_json:
-        _print_readings(files)
-        return
+        raise typer.Exit(_print_readings(files))
     arguments = ["--scaling"] if scaling else []
     raise typer.Exit(main([*arguments, *map(str, files)]))
 
@@ -64,11 +63,13 @@ def index(
         print_line(page)
 
 
-def _print_readings(files: list[Path]) -> None:
-    """Print what each file says of every target, as JSON."""
-    from sureshot_lab.readers.files import read_file  # noqa: PLC0415 - slow to load
-    from sureshot_lab.readers.judge import judge  # noqa: PLC0415
+def _print_readings(files: list[Path]) -> int:
+    """Print what each file says of every target, as JSON; return the exit code."""
+    from sureshot_lab.readers.analyze import MISSED, PASSED  # noqa: PLC0415 - slow to load
+    from sureshot_lab.readers.files import read_file  # noqa: PLC0415
+    from sureshot_lab.readers.judge import judge, missed  # noqa: PLC0415
 
+    readings = [(path, read_file(path)) for path in files]
     print_json(
         [
             {
@@ -79,6 +80,7 @@ def _print_readings(files: list[Path]) -> None:
                 "latency": vars(reading.latency),
                 "targets": [{"state": one.state, "gate": one.gate} for one in judge(reading)],
             }
-            for path, reading in ((path, read_file(path)) for path in files)
+            for path, reading in readings
         ]
     )
+    return MISSED if any(missed(one, judge(one)) for _path, one in readings) else PASSED

@@ -14,12 +14,20 @@ import typer
 from sureshot_lab.cli.options import (
     AdminToken,
     Changes,
+    DatabaseUrl,
     Engine,
     Environment,
+    KubeContext,
+    KubeNamespace,
+    ManagementUrl,
     MeansIt,
+    QueueName,
+    QueueUrl,
+    Rabbitmqctl,
     Runs,
     ScenarioName,
     SinkHost,
+    SinkPort,
     Smoke,
     Target,
     Token,
@@ -62,7 +70,7 @@ def list_scenarios(as_json: Json = False) -> None:
             (
                 one.name,
                 _takes(one),
-                f"{small.load.warm_up_s + small.load.duration_s:.0f} s",
+                _takes(small),
                 f"{one.load.peak_per_s:,.0f}/s" if one.load.peak_per_s else "closed",
                 one.about,
             )
@@ -79,9 +87,20 @@ def run(
     admin_token: AdminToken = None,
     engine: Engine = "auto",
     environment: Environment = "local",
-    seed: Annotated[int, typer.Option(help="Same seed, same payloads and behaviours.")] = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Same seed, same payloads and behaviours; the scenario's if left out."),
+    ] = None,
     change: Changes = None,
     sink_host: SinkHost = "127.0.0.1",
+    sink_port: SinkPort = 0,
+    database_url: DatabaseUrl = "",
+    queue_url: QueueUrl = "",
+    queue_name: QueueName = "webhook-queue",
+    management_url: ManagementUrl = "",
+    kube_context: KubeContext = "",
+    kube_namespace: KubeNamespace = "",
+    rabbitmqctl: Rabbitmqctl = False,
     runs: Runs = Path("runs"),
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Put result.json there as well.")
@@ -103,7 +122,10 @@ def run(
     )
     options = Options(
         runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
-        environment=environment, seed=seed, sink_host=sink_host, means_it=i_mean_it,
+        environment=environment, seed=seed, sink_host=sink_host, sink_port=sink_port,
+        means_it=i_mean_it, database_url=database_url, queue_url=queue_url,
+        queue_name=queue_name, management_url=management_url, kube_context=kube_context,
+        kube_namespace=kube_namespace, rabbitmqctl=rabbitmqctl,
     )  # fmt: skip
     from sureshot_lab.cli.live import watched  # noqa: PLC0415 - slow to load
     from sureshot_lab.runs.run import run_scenario  # noqa: PLC0415
@@ -160,7 +182,11 @@ def _short(result: RunResult, folder: Path) -> dict[str, Any]:
 
 
 def _takes(scenario: Scenario) -> str:
-    seconds = scenario.load.warm_up_s + scenario.load.duration_s
-    if scenario.kind == "breakpoint":
-        return "some min"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    """Return how long load is offered, warm-up included; of a search, at most."""
+    from sureshot_lab.runs.search_run import longest_s  # noqa: PLC0415 - slow to load
+
+    searching = scenario.kind == "breakpoint"
+    load_s = longest_s(scenario.search) if searching else scenario.load.duration_s
+    seconds = scenario.load.warm_up_s + load_s
+    told = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"{'up to ' * searching}{told}"

@@ -16,6 +16,7 @@ from sureshot_lab.errors import LabError
 if TYPE_CHECKING:
     from sureshot_lab.scaling.live import LiveResult
     from sureshot_lab.scaling.prediction import Outlook
+    from sureshot_lab.scaling.series import Series
 
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 COVERAGE = "95 %"
@@ -63,10 +64,11 @@ def autoscale(
     ] = "cluster",
     as_json: Json = False,
 ) -> None:
-    """Play load against three autoscaling policies, side by side.
+    """Play load against autoscaling policies, side by side.
 
     An HPA on CPU at 70 %, KEDA on the queue's depth, and the service's own advice,
-    acted on every second (as `sureshot up --autoscale` does) or by KEDA every 15.
+    acted on every second (as `sureshot up --autoscale` does) or by KEDA every 15, as
+    manifests/components/keda has it.
     A simulation: its model is on the page, and in docs/how-to/scale-automatically.md.
     Late is what waits longer than a second.
 
@@ -188,7 +190,7 @@ def forecast(
         for name, accuracies in trials.items() if not as_json else ():
             _print_accuracies(name, accuracies)
         return
-    series = _series(source, prometheus, span)
+    series = series_from(source, prometheus, span)
     seasons_s = [_duration_s(text) for text in season or ("1d", "1w")]
     outlook = look_ahead(series, seasons_s, _duration_s(horizon), capacity, with_backtest=backtest)
     if as_json:
@@ -197,7 +199,8 @@ def forecast(
         _print_outlook(outlook)
 
 
-def _series(source: str, prometheus: str | None, span: str) -> Any:
+def series_from(source: str, prometheus: str | None, span: str) -> Series:
+    """Return the series of a file, or of a query asked of *prometheus* back to *span*."""
     from sureshot_lab.scaling.prometheus import query_range  # noqa: PLC0415 - slow to load
     from sureshot_lab.scaling.series import read_series  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""``sureshot lab traffic``: payloads made, traffic recorded, made anonymous, and sent again."""
+"""``sureshot lab traffic``: payloads and bursts; traffic recorded, anonymous, sent again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sureshot_lab.cli.options import AdminToken, Engine, MeansIt, Runs, SinkHost, Target, Token
+from sureshot_lab.cli.options import (
+    AdminToken,
+    Engine,
+    MeansIt,
+    Runs,
+    SinkHost,
+    SinkPort,
+    Target,
+    Token,
+)
 from sureshot_lab.cli.printing import Json, examples, note, print_json, print_line
 from sureshot_lab.cli.record_command import record
+from sureshot_lab.cli.stages_command import stages
 from sureshot_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -36,6 +46,12 @@ def register(app: typer.Typer) -> None:
             "sureshot lab traffic payloads --count 10000 --output payloads.ndjson",
         )
     )(payloads)
+    traffic.command(
+        epilog=examples(
+            "sureshot lab traffic stages random --seed 7",
+            'sureshot lab run load --set load.stages="$(sureshot lab traffic stages random)"',
+        )
+    )(stages)
     traffic.command(
         epilog=examples(
             "sureshot lab traffic record today.ndjson.gz --target https://hooks.example --since 6h",
@@ -132,6 +148,7 @@ def replay(
     ] = "local",
     seed: Annotated[int, typer.Option(help="Same seed, same order of payloads.")] = 1,
     sink_host: SinkHost = "127.0.0.1",
+    sink_port: SinkPort = 0,
     runs: Runs = Path("runs"),
     i_mean_it: MeansIt = False,
     as_json: Json = False,
@@ -151,7 +168,8 @@ def replay(
     scenario = scenario_of(told, recording, speed, warm_up, seed)
     options = Options(
         runs=runs, target=target, token=token, admin_token=admin_token, engine=engine,
-        environment=environment, seed=seed, sink_host=sink_host, means_it=i_mean_it,
+        environment=environment, seed=seed, sink_host=sink_host, sink_port=sink_port,
+        means_it=i_mean_it,
     )  # fmt: skip
     from sureshot_lab.cli.live import watched  # noqa: PLC0415 - slow to load
     from sureshot_lab.runs.run import run_scenario  # noqa: PLC0415

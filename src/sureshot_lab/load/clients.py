@@ -72,7 +72,7 @@ class Clients:
 
     def send(self, connection: Connection, arrival: Arrival, now_s: float) -> None:
         """Send *arrival* over a connection that is neither idle nor busy."""
-        arrival.second.sent += 1
+        self._ledger.sent(now_s)
         self.busy[connection] = None
         request = self._submissions.request(arrival.number, arrival.intended_s)
         connection.send(request, arrival, now_s)
@@ -107,7 +107,7 @@ class Clients:
 
     def refuse(self, arrival: Arrival, why: str) -> None:
         """Count *arrival* as sent in vain: there is no connection to be had."""
-        arrival.second.sent += 1
+        self._ledger.sent(time.monotonic())
         self._ledger.failed(arrival, why)
 
     def time_out(self, now_s: float) -> None:

@@ -55,7 +55,7 @@ class ClosedLoop:
         """Return a new arrival, meant for now."""
         if now_s >= self._end_s:
             return None
-        arrival = self._ledger.arrival(self._number, now_s)
+        arrival = self._ledger.arrival(self._number, now_s, now_s)
         self._number += self._step
         return arrival
 

@@ -17,15 +17,18 @@ K6_UP_TO_PER_S = 500.0
 """Above this k6 takes too much of the CPU that the service needs, where both share a machine."""
 
 
-def choose_engine(engine: str, peak_per_s: float, kind: Kind) -> str:
+def choose_engine(engine: str, peak_per_s: float, kind: Kind, tenants: int = 1) -> str:
     """Return ``k6`` or ``native`` for *engine*, which may be ``auto``.
 
     ``auto`` is k6 up to 500 a second, if it is installed. A search for the limit is
-    always native. Raises ``LabError`` for an unknown name.
+    always native, and so are several tenants. Raises ``LabError`` for an unknown name, and
+    for k6 as several tenants.
     """
     if engine not in ENGINES:
         raise LabError(f"engine {engine!r} must be one of {', '.join(ENGINES)}")
-    if kind is Kind.BREAKPOINT:
+    if engine == "k6" and tenants > 1:
+        raise LabError(f"k6 sends with one token, not as {tenants} tenants; use the engine native")
+    if kind is Kind.BREAKPOINT or tenants > 1:
         return "native"
     if engine != "auto":
         return engine

@@ -43,7 +43,7 @@ class Generator:
         parts = urlsplit(task.base_url)
         draws = Draws(task.seed, task.ends, len(task.payloads))
         self._submissions = Submissions(
-            task.base_url, task.token, task.run, task.places, task.payloads, draws
+            task.base_url, task.tokens, task.run, task.places, task.payloads, draws
         )
         hostname = parts.hostname if parts.scheme == "https" else None
         self._ledger = ledger

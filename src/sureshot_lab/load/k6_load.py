@@ -10,12 +10,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hdrh.histogram import HdrHistogram
+
 from sureshot_lab.errors import LabError
 from sureshot_lab.load.draws import thresholds
 from sureshot_lab.load.k6 import Finished, Outcome, find_k6, k6_version, run_script
 from sureshot_lab.load.k6_pipe import PointsPipe
 from sureshot_lab.load.k6_points import Points
-from sureshot_lab.load.offer import Offer, Offered, Watch, refuse_unusable
+from sureshot_lab.load.offer import (
+    DIGITS,
+    HIGHEST_US,
+    LOWEST_US,
+    Offer,
+    Offered,
+    Watch,
+    refuse_unusable,
+)
 from sureshot_lab.load.schedule import intended
 from sureshot_lab.load.submissions import begin_of, end_of
 from sureshot_lab.result import Interval
@@ -35,7 +45,7 @@ async def offer_k6(
 ) -> Offered:
     """Offer *offer* by k6 and return what came of it, as ``offer_native`` does.
 
-    ``accepted_ids`` stays empty, ``generators`` is not heeded, and ``sent_at_us`` is
+    ``lags_us`` stays empty, ``generators`` is not heeded, and ``sent_at_us`` is
     when k6 began the request, in whole milliseconds: an arrival leaves on time or is
     dropped. k6 is stopped before a cancellation goes on. Raises as ``run_k6`` does.
     """
@@ -130,6 +140,7 @@ def _offered(
         latencies_us=points.latencies_us,
         service_us=points.latencies_us,
         refused_us=points.refused_us,
+        lags_us=HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS),
         intervals=seconds,
         errors=points.errors,
         intended=sum(second.intended for second in seconds),
@@ -137,7 +148,7 @@ def _offered(
         accepted=sum(second.succeeded for second in seconds),
         failed=sum(second.failed for second in seconds),
         dropped=sum(second.dropped for second in seconds),
-        accepted_ids=[],
+        accepted_ids=points.accepted_ids,
         stopped_early=stopped,
         files={name: path for name, path in files.items() if path.exists()},
     )

@@ -74,7 +74,8 @@ class PointsPipe:
         with gzip.open(self._kept, "wb", 1) as kept:
             for line in lines:
                 if line.startswith(WANTED) and line.endswith(b"\n"):
-                    kept.write(line)
+                    if not line.startswith(b"accepted_ids,"):
+                        kept.write(line)
                     self._points.add(line)
                 now_s = time.time()
                 if now_s > look_s:

@@ -21,8 +21,9 @@ WANTED = (
     b"http_req_blocked,",
     b"dropped_iterations,",
     b"scenario_started_ms,",
+    b"accepted_ids,",
 )
-"""How the lines begin that matter: a fifth of all."""
+"""How the lines begin that matter: a quarter of all."""
 
 ERRORS = {
     1050: "timeout",
@@ -55,7 +56,7 @@ class _Request:
 
 
 class Points:
-    """What was measured; 8 bytes a request.
+    """What was measured; 8 bytes a request, and the id of each that was accepted.
 
     *meant* arrivals in each second were planned; None if as many as were sent.
     ``latencies_us`` holds every request that got an answer, good or not;
@@ -66,6 +67,7 @@ class Points:
     def __init__(self, meant: Sequence[int] | None) -> None:
         self.latencies_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
         self.refused_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+        self.accepted_ids: list[str] = []
         self.ended_s = 0.0
         self._meant = meant
         self._stopped_in: int | None = None
@@ -142,6 +144,8 @@ class Points:
             latency_us = max(1, self._request.duration_us + blocked_us)
             ended_s = int(row[columns[b"timestamp"]]) / 1000 - started_s
             self._take(self._request, ended_s, latency_us)
+        elif name == b"accepted_ids":
+            self.accepted_ids.append(row[columns[b"metadata"]].partition(b"=")[2].decode())
         elif name == b"dropped_iterations":
             at_s = int(row[columns[b"timestamp"]]) / 1000 - started_s
             self._seconds[_second(at_s)].dropped += 1

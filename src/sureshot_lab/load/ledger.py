@@ -1,4 +1,4 @@
-"""What came of each arrival of one process, by the second it was meant for."""
+"""What came of each arrival of one process: by the second it was meant for, but for leaving."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ MOMENT_S = 1e-6
 
 
 class Tally:
-    """The counts of one second. ``latencies`` and ``service``: rounded microseconds."""
+    """The counts of one second. ``latencies``, ``service`` and ``lags``: rounded microseconds.
+
+    ``sent`` is how many left in it, whenever they were meant to.
+    """
 
     __slots__ = (
-        "dropped", "errors", "failed", "in_flight", "intended", "latencies", "number", "refused",
-        "sent", "service", "succeeded",
+        "dropped", "errors", "failed", "in_flight", "intended", "lags", "latencies", "number",
+        "refused", "sent", "service", "succeeded",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -36,6 +39,7 @@ class Tally:
         self.latencies: defaultdict[int, int] = defaultdict(int)
         self.service: defaultdict[int, int] = defaultdict(int)
         self.refused: defaultdict[int, int] = defaultdict(int)
+        self.lags: defaultdict[int, int] = defaultdict(int)
         self.errors: dict[str, wire.Failure] = {}
 
     @property
@@ -70,14 +74,20 @@ class Ledger:
         self._seconds: dict[int, Tally] = {}
         self._over = 0
 
-    def arrival(self, number: int, intended_s: float) -> Arrival:
-        """Note that arrival *number* is meant for *intended_s*."""
-        at = int(intended_s - self.start_s + MOMENT_S)
-        second = self._seconds.get(at)
-        if second is None:
-            second = self._seconds[at] = Tally(at)
+    def arrival(self, number: int, intended_s: float, now_s: float) -> Arrival:
+        """Note that arrival *number* is meant for *intended_s*, as is seen at *now_s*.
+
+        So late the generator is by itself: it had not got to asking for a connection.
+        """
+        second = self._second(intended_s)
         second.intended += 1
+        if self._apart:
+            second.lags[rounded(now_s - intended_s)] += 1
         return Arrival(number, intended_s, second)
+
+    def sent(self, now_s: float) -> None:
+        """Note that an arrival leaves now, be it in vain."""
+        self._second(now_s).sent += 1
 
     def answered(
         self, arrival: Arrival, sent_s: float, now_s: float, status: int, body: bytes
@@ -136,6 +146,13 @@ class Ledger:
         self._seconds.clear()
         return left
 
+    def _second(self, moment_s: float) -> Tally:
+        at = int(moment_s - self.start_s + MOMENT_S)
+        second = self._seconds.get(at)
+        if second is None:
+            second = self._seconds[at] = Tally(at)
+        return second
+
     def _told(self, second: Tally, *, final: bool | None = None) -> wire.Second:
         return wire.Second(
             number=second.number,
@@ -149,6 +166,7 @@ class Ledger:
             latencies=list(second.latencies.items()),
             service=list(second.service.items()) if self._apart else None,
             refused=list(second.refused.items()),
+            lags=list(second.lags.items()),
             errors=second.errors,
         )
 

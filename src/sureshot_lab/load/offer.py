@@ -42,7 +42,8 @@ class Offer:
     epoch) put before its other members. Equal seeds give equal requests, their
     ids and times aside, whatever the engine and the number of generators.
     ``run`` begins every id. ``worst_s``: an arrival that can't leave within it
-    is dropped. ``connections``: how many clients a closed model has.
+    is dropped. ``connections``: how many clients a closed model has. ``tokens``: of
+    each place, where they differ; else ``token`` is that of all. k6 knows only one.
     """
 
     base_url: str
@@ -57,6 +58,7 @@ class Offer:
     connections: int = 64
     worst_s: float = 10.0
     generators: int = 1
+    tokens: Sequence[str] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +67,9 @@ class Offered:
 
     ``latencies_us`` counts from the intended time, ``service_us`` from the moment
     of sending (equal in a closed model); ``refused_us`` are those of the latter whose
-    answer was not 202. ``accepted_ids`` are the webhooks answered
-    202, empty when the generator does not keep them. ``cpu_shares``: of each
+    answer was not 202. ``lags_us``: how late the generator itself got to each arrival,
+    whatever the service did; empty when it does not know. ``accepted_ids`` are the webhooks
+    answered 202, without those whose answer told no id. ``cpu_shares``: of each
     generator process, CPU seconds by wall seconds. ``intended``: how many arrivals
     were meant (in a closed model: as many as were sent). It is ``sent`` and
     ``dropped``, ``sent`` is ``accepted`` and ``failed``, also when it was stopped
@@ -82,6 +85,7 @@ class Offered:
     latencies_us: HdrHistogram
     service_us: HdrHistogram
     refused_us: HdrHistogram
+    lags_us: HdrHistogram
     intervals: list[Interval]
     errors: list[ErrorCount]
     intended: int
@@ -101,7 +105,7 @@ def refuse_unusable(offer: Offer) -> None:
         raise LabError(f"base_url {offer.base_url!r} must be like http://127.0.0.1:8080")
     if not _RUN.fullmatch(offer.run):
         raise LabError(f"run {offer.run!r} must be 1 to 64 letters, digits, dots, dashes")
-    if not _TOKEN.fullmatch(offer.token):
+    if not all(_TOKEN.fullmatch(token) for token in (offer.token, *offer.tokens)):
         raise LabError("the token must be printable ASCII, without spaces around it")
     _refuse_nothing(offer)
     _refuse_wrong_places(offer)
@@ -128,6 +132,8 @@ def _refuse_wrong_places(offer: Offer) -> None:
         raise LabError("a load needs at least one place, a url or an endpointId")
     if len(offer.weights) != len(offer.places):
         raise LabError(f"{len(offer.places)} places need as many weights, not {len(offer.weights)}")
+    if offer.tokens and len(offer.tokens) != len(offer.places):
+        raise LabError(f"{len(offer.places)} places need as many tokens, not {len(offer.tokens)}")
     if min(offer.weights) < 0 or sum(offer.weights) <= 0:
         raise LabError("weights must be 0 or more, and one of them above 0")
     for place in offer.places:

@@ -47,7 +47,9 @@ class OpenLoop:
         """Let the schedule begin at *start_s*."""
         self._start_s = start_s
         self._due_s = self._next_due_s()
-        self._alarm.set(self._due_s)
+        # A low rate may mean none for this process.
+        if self._due_s < math.inf:
+            self._alarm.set(self._due_s)
 
     @property
     def noted_until_s(self) -> float:
@@ -104,7 +106,7 @@ class OpenLoop:
         for _ in range(AT_ONCE):
             if self._due_s > now_s:
                 break
-            arrival = self._ledger.arrival(self._number, self._due_s)
+            arrival = self._ledger.arrival(self._number, self._due_s, now_s)
             if idle and not self._waiting:
                 connection, _none = idle.popitem()
                 self._clients.send(connection, arrival, now_s)

@@ -4,11 +4,11 @@
 // worst_s, seed, connections (of a closed model, else 0)}. PARTS is a file of JSON: {begins:
 // [body up to the id's number, ...], weights: [the begins' parts of 2^32, cumulative],
 // ends: [body after the time, ...]}. API_TOKEN is the token, SUMMARY the file for the summary.
-// Each request is a row of --out csv; nothing else is kept.
+// Each request is a row of --out csv, and so is each accepted webhook's id; nothing else is kept.
 import http from 'k6/http';
 import exec from 'k6/execution';
 import { SharedArray } from 'k6/data';
-import { Gauge } from 'k6/metrics';
+import { Counter, Gauge } from 'k6/metrics';
 
 const LOAD = JSON.parse(__ENV.LOAD);
 const WORD = 2 ** 32;
@@ -55,7 +55,6 @@ function closedModel() {
 
 export const options = {
   scenarios: { load: LOAD.connections ? closedModel() : openModel() },
-  discardResponseBodies: true,
   systemTags: ['status', 'error_code'],
   summaryTrendStats: ['avg', 'min', 'med', 'max', 'p(90)', 'p(95)', 'p(99)', 'p(99.9)', 'count'],
   thresholds: { dropped_iterations: [{ threshold: 'count>=0' }] },
@@ -63,6 +62,8 @@ export const options = {
 
 http.setResponseCallback(http.expectedStatuses(202));
 const startedMs = new Gauge('scenario_started_ms');
+const accepted = new Counter('accepted_ids');
+const ID = /"id"\s*:\s*"([^"]+)"/;
 const parameters = {
   headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${__ENV.API_TOKEN}` },
   timeout: '30s',
@@ -97,7 +98,17 @@ export default function submit() {
   const begin = begins[placed(first)];
   const end = ends[Math.floor((second * ends.length) / WORD)];
   const body = `${begin}${number}","sent_at_us":${Date.now()}000${end}`;
-  http.post(`${LOAD.base_url}/api/v1/webhooks`, body, parameters);
+  const answer = http.post(`${LOAD.base_url}/api/v1/webhooks`, body, parameters);
+  if (answer.status === 202) tellId(answer.body);
+}
+
+// Metadata, not a tag: k6 keeps something for every value of a tag, for as long as it runs.
+function tellId(body) {
+  const found = ID.exec(body);
+  if (found === null) return;
+  exec.vu.metrics.metadata.webhook = found[1];
+  accepted.add(1);
+  delete exec.vu.metrics.metadata.webhook;
 }
 
 export function handleSummary(data) {

@@ -11,12 +11,15 @@ PATH = "/api/v1/webhooks"
 
 
 class Submissions:
-    """Requests for arrivals by their number; *epoch_s* is the epoch time of moment 0."""
+    """Requests for arrivals by their number; *epoch_s* is the epoch time of moment 0.
+
+    *tokens*: one for each of *places*, or one for all.
+    """
 
     def __init__(
         self,
         base_url: str,
-        token: str,
+        tokens: Sequence[str],
         run: str,
         places: Sequence[str],
         payloads: Sequence[str],
@@ -26,8 +29,9 @@ class Submissions:
         self._draws = draws
         self._begins = [begin_of(place, run).encode() for place in places]
         self._ends = [end_of(payload).encode() for payload in payloads]
-        self._head = _head(base_url, token)
-        self._heads: dict[int, bytes] = {}
+        known = {token: (_head(base_url, token), dict[int, bytes]()) for token in tokens}
+        alone = len(tokens) == 1
+        self._heads = [known[tokens[0 if alone else n]] for n in range(len(places))]
 
     def request(self, number: int, intended_s: float) -> bytes:
         """Return the whole request of arrival *number*, meant for moment *intended_s*."""
@@ -35,9 +39,10 @@ class Submissions:
         begin, end = self._begins[place], self._ends[payload]
         mark = b'%d","sent_at_us":%d' % (number, int((intended_s + self.epoch_s) * 1e6))
         length = len(begin) + len(mark) + len(end)
-        head = self._heads.get(length)
+        beginning, by_length = self._heads[place]
+        head = by_length.get(length)
         if head is None:
-            head = self._heads[length] = b"%b%d\r\n\r\n" % (self._head, length)
+            head = by_length[length] = b"%b%d\r\n\r\n" % (beginning, length)
         return b"".join((head, begin, mark, end))
 
 

@@ -21,6 +21,7 @@ class Totals:
         self.latencies_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
         self.service_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
         self.refused_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+        self.lags_us = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
         self._generators = generators
         self._open: dict[int, dict[int, Second]] = {}
         self._settled: dict[int, Interval] = {}
@@ -80,6 +81,8 @@ class Totals:
                 self.service_us.record_value(us, count)
             for us, count in part.refused:
                 self.refused_us.record_value(us, count)
+            for us, count in part.lags:
+                self.lags_us.record_value(us, count)
             for what, seen in part.errors.items():
                 self._fail(what, seen)
 

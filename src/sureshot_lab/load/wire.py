@@ -23,7 +23,8 @@ Counts: TypeAlias = list[tuple[int, int]]
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """The share of process *index* of *generators* in an offer.
 
-    ``address``: where to connect, resolved. ``ends``: the places' thresholds.
+    ``address``: where to connect, resolved. ``ends``: the places' thresholds. ``tokens``: of
+    each place, or one for all.
     ``connections``: of this process. ``accepted``: the file for the accepted ids.
     """
 
@@ -31,7 +32,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     generators: int
     base_url: str
     address: tuple[str, int]
-    token: str
+    tokens: Sequence[str]
     places: Sequence[str]
     ends: Sequence[int]
     payloads: Sequence[str]
@@ -65,8 +66,9 @@ class Failure(msgspec.Struct, frozen=True):
 class Second(msgspec.Struct, frozen=True, kw_only=True, tag="second"):
     """Second ``number`` of the load, by intended time. Not ``final``: answers are still out.
 
-    ``service`` is None where it equals ``latencies``. ``refused``: service times of
-    answers other than 202.
+    ``sent`` alone is by the time of leaving. ``service`` is None where it equals
+    ``latencies``. ``refused``: service times of answers other than 202. ``lags``: how
+    late the process looked at each arrival; nothing in a closed model.
     """
 
     number: int
@@ -80,6 +82,7 @@ class Second(msgspec.Struct, frozen=True, kw_only=True, tag="second"):
     latencies: Counts
     service: Counts | None
     refused: Counts
+    lags: Counts
     errors: dict[str, Failure]
 
 

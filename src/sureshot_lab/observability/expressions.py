@@ -9,20 +9,27 @@ from sureshot_lab.targets import Resource
 JOB = 'job="sureshot"'
 """What selects this service's series in rules; prometheus.yml gives the job its name."""
 
+BY = "job, namespace"
+"""What makes one deployment: two in a cluster differ by their namespace. Where nothing gives
+series that label, as outside Kubernetes, its part is empty and the job alone remains."""
+
 SUBMISSION_ROUTES = "/api/v1/webhooks|/api/v1/events"
 """Where webhooks come in, one a call; a batch of 1,000 is no matter of 100 ms."""
 
+_OVER_ALL = re.compile(r"^(sum|max)\(")
 _METRIC = re.compile(r"\b(?:process|sureshot)_[a-z_]+\b(?!\{)")
 
 
-def resource_expression(resource: Resource, *, labels: str, window: str) -> str:
+def resource_expression(resource: Resource, *, labels: str, window: str, by: str = "") -> str:
     """Return the resource's expression over *window*, for the series with *labels* alone.
 
     *labels* are matchers without braces, ``job="sureshot"``; *window* is a
-    duration such as ``5m`` or ``$__rate_interval``.
+    duration such as ``5m`` or ``$__rate_interval``; *by* names labels to keep apart
+    in a figure of all processes.
     """
     selected = _METRIC.sub(lambda name: f"{name[0]}{{{labels}}}", resource.expression)
-    return selected.replace("$window", window)
+    kept = _OVER_ALL.sub(rf"\1 by ({by}) (", selected) if by else selected
+    return kept.replace("$window", window)
 
 
 def quantile(share: float, metric: str, *, labels: str, window: str, by: str = "") -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from sureshot_lab.analysis.rules.resources import what_was_full_first
 from sureshot_lab.errors import LabError
 from sureshot_lab.load.engines import choose_engine
 from sureshot_lab.profiling.cpu_profile import CpuProfile
@@ -56,7 +57,9 @@ async def profile_scenario(
         raise LabError(f"{scenario.name} is no single load: profile one such as load or spike")
     if options.target is not None:
         raise LabError("a profile is of a service of the laboratory's own: leave --target out")
-    engine = choose_engine(scenario.engine, scenario.load.peak_per_s, scenario.kind)
+    engine = choose_engine(
+        scenario.engine, scenario.load.peak_per_s, scenario.kind, scenario.endpoints.tenants
+    )
     stop = stop or asyncio.Event()
     run_id = new_run_id(scenario, secrets.token_hex(2))
     folder = options.runs / run_id
@@ -122,11 +125,15 @@ async def _statements(site: Site) -> Table | None:
 
 def _with(result: RunResult, told: Told, statements: Table | None) -> RunResult:
     """Return *result* with what the profile says, and its files linked."""
+    profiled = msgspec.structs.replace(
+        result, tables=[*result.tables, *told.tables, *([statements] if statements else [])]
+    )
+    # The bottleneck is known already; now the functions it is in can be named.
+    named = dict(zip(what_was_full_first(result), what_was_full_first(profiled), strict=True))
     return msgspec.structs.replace(
-        result,
+        profiled,
         metrics={**result.metrics, **told.metrics},
-        tables=[*result.tables, *told.tables, *([statements] if statements else [])],
-        findings=[*result.findings, *told.findings],
+        findings=[*(named.get(one, one) for one in result.findings), *told.findings],
         files={
             **result.files,
             **{name: f"{FOLDER}/{path.name}" for name, path in told.files.items()},

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from sureshot_lab.report.chart_grid import chart_grid
-from sureshot_lab.report.figures import clock, figure, instant, named, number, unit_of
+from sureshot_lab.report.figures import between, clock, figure, instant, named, number, unit_of
 from sureshot_lab.report.markup import (
     Child,
     Html,
@@ -21,9 +22,14 @@ from sureshot_lab.report.markup import (
 from sureshot_lab.report.run_charts import flags
 from sureshot_lab.report.table_charts import table_charts
 from sureshot_lab.report.titles import latency_title, title_of
-from sureshot_lab.result import Conditions, RunResult, Table
+from sureshot_lab.result import Conditions, Latency, RunResult, Table
 
 Cell = str | float | int | None
+INTERVAL = re.compile(r"[\d.,e-]+ to ([\d.,e-]+|\?)")
+INTERVALS = (
+    "The interval of a percentile holds the true one at 95 % confidence, by the requests of this "
+    "run alone; runs differ by more."
+)
 
 
 def events(result: RunResult) -> Html | None:
@@ -61,27 +67,32 @@ def latency_table(result: RunResult) -> Html | None:
     """Return the percentiles of everything that was timed; None when nothing was."""
     if not result.latencies:
         return None
-    rows = [
+    rows: list[list[Child]] = [
         [
             latency_title(name),
             number(told.count),
-            *(
-                figure(value, "s")
-                for value in (
-                    told.mean_s,
-                    told.p50_s,
-                    told.p90_s,
-                    told.p95_s,
-                    told.p99_s,
-                    told.p999_s,
-                    told.max_s,
-                )
-            ),
+            figure(told.mean_s, "s"),
+            _bounded(told.p50_s, told, "p50"),
+            figure(told.p90_s, "s"),
+            _bounded(told.p95_s, told, "p95"),
+            _bounded(told.p99_s, told, "p99"),
+            figure(told.p999_s, "s"),
+            figure(told.max_s, "s"),
         ]
         for name, told in result.latencies.items()
     ]
     columns = ["", "Count", "Mean", "p50", "p90", "p95", "p99", "p99.9", "Max"]
-    return table(columns, rows, numeric=range(1, len(columns)))
+    shown = table(columns, rows, numeric=range(1, len(columns)))
+    if not any(told.intervals for told in result.latencies.values()):
+        return shown
+    return join([shown, element("p", INTERVALS, class_="meta under")])
+
+
+def _bounded(value_s: float, told: Latency, name: str) -> Html:
+    """Return a percentile with the interval it lies in below it."""
+    interval = between(told.intervals.get(name), "s")
+    below = element("span", interval, class_="sub") if interval else None
+    return join([element("span", figure(value_s, "s")), below])
 
 
 def error_table(result: RunResult) -> Html | None:
@@ -197,11 +208,16 @@ def _run_facts(told: Conditions) -> list[tuple[str, str]]:
     ]
 
 
+def _is_figure(cell: Cell) -> bool:
+    """Return whether *cell* is a number, or an interval of two: ``0.41 to 0.44``."""
+    return bool(INTERVAL.fullmatch(cell)) if isinstance(cell, str) else cell is not None
+
+
 def _own_table(told: Table) -> Html:
     numeric = [
         index
         for index in range(len(told.columns))
-        if any(isinstance(row[index], (int, float)) for row in told.rows if index < len(row))
+        if any(_is_figure(row[index]) for row in told.rows if index < len(row))
     ]
     rows = [
         [cell_text(cell, column) for cell, column in zip(row, told.columns, strict=False)]

@@ -73,6 +73,18 @@ def limit(gate: Gate) -> str:
     return f"{sign} {short(gate.limit, gate.unit or unit_of(gate.metric))}"
 
 
+def between(bounds: tuple[float | None, float | None] | None, unit: str) -> str:
+    """Return an interval as ``4.10 ms to 4.35 ms``; empty without one, an open end told."""
+    low, high = bounds or (None, None)
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f"{figure(low, unit)} or more"
+    if low is None:
+        return f"{figure(high, unit)} or less"
+    return f"{figure(low, unit)} to {figure(high, unit)}"
+
+
 def number(value: float, digits: int = DIGITS) -> str:
     """Return a bare number: whole ones in full, others in *digits* significant digits."""
     if value == int(value) and abs(value) < 1e15:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from sureshot_lab.analysis.change_points import SHORTEST, ChangePoint, change_points
 from sureshot_lab.report.figures import change, figure, instant, unit_of
 from sureshot_lab.report.files import write_whole
 from sureshot_lab.report.markup import Html, bullets, element, join, link, section, table
@@ -128,7 +130,9 @@ def _trends(groups: Sequence[Group]) -> Html:
         element(
             "p",
             "One line for each scenario, size and machine, oldest run on the left. "
-            "Runs that are INVALID or were stopped early are left out.",
+            "Runs that are INVALID or were stopped early are left out. An upright line marks where "
+            f"the level changed, by more than chance explains; of fewer than {2 * SHORTEST} runs "
+            "none is told.",
         ),
         *(_group(group) for group in groups),
     )
@@ -158,13 +162,14 @@ def _trend(runs: Sequence[RunResult], title: str, names: Sequence[str]) -> Html 
         for (run, _name, _value), text in zip(known, texts, strict=True)
     ]
     moved = change(values[-1] / values[0] - 1) if values[0] else None
+    changed = change_points(values)
     lowest = texts[values.index(min(values))]
     highest = texts[values.index(max(values))]
     return element(
         "div",
         element("span", title),
         element("b", texts[-1]),
-        sparkline(values, told),
+        sparkline(values, told, [point.index for point in changed]),
         element(
             "span",
             f"{len(values)} runs, {lowest} to {highest}",
@@ -172,5 +177,20 @@ def _trend(runs: Sequence[RunResult], title: str, names: Sequence[str]) -> Html 
             if moved
             else None,
         ),
+        *(_changed(point, told[point.index], unit) for point in changed),
         class_="trend",
+    )
+
+
+def _changed(point: ChangePoint, since: str, unit: str) -> Html:
+    """Tell one change of the level, in medians; *since*: the first run that has the new one."""
+    before, after = (
+        figure(one, unit).removesuffix("/webhook") for one in (point.before, point.after)
+    )
+    by = f" ({change(point.change)})" if math.isfinite(point.change) else ""
+    return element(
+        "span",
+        element("strong", f"Changed from {before} to {after}{by}"),
+        f" with the run of {since.rpartition(': ')[0]}",
+        class_="sub",
     )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from sureshot_lab.report.detail_sections import cell_text, column_title, fact_text
-from sureshot_lab.report.figures import clock, duration, figure, instant, number
+from sureshot_lab.report.detail_sections import INTERVALS, cell_text, column_title, fact_text
+from sureshot_lab.report.figures import between, clock, duration, figure, instant, number
 from sureshot_lab.report.markup import clean
 from sureshot_lab.report.titles import key_figures, latency_title, title_of
 from sureshot_lab.report.verdicts import MEANINGS, PARTIAL, gate_rows, resource_rows
 from sureshot_lab.result import Latency, RunResult
 
 FILE = "report.md"
+BOUNDED = ("p50", "p95", "p99")
 SPECIAL = re.compile(r"([\\`*\[\]|]|(?<![^\W_])_|_(?![^\W_]))")
 LEADING = re.compile(r"^(\s*)([#>+-]|\d+[.)])(?=\s|$)")
 
@@ -127,7 +128,18 @@ def _latencies(result: RunResult) -> list[str]:
         [latency_title(name), number(told.count), *(figure(value, "s") for value in _all(told))]
         for name, told in result.latencies.items()
     ]
-    return ["## Latency", md_table(columns, rows)]
+    return ["## Latency", md_table(columns, rows), *_intervals(result)]
+
+
+def _intervals(result: RunResult) -> list[str]:
+    """Return where the true percentiles lie, for the latencies of which that is known."""
+    rows = [
+        [latency_title(name), *(between(told.intervals.get(p), "s") or "-" for p in BOUNDED)]
+        for name, told in result.latencies.items()
+        if told.intervals
+    ]
+    columns = ["95 % interval", *BOUNDED]
+    return [md_table(columns, rows), INTERVALS] if rows else []
 
 
 def _all(told: Latency) -> tuple[float, ...]:

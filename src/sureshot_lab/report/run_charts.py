@@ -87,18 +87,19 @@ def throughput(result: RunResult) -> Chart | Missing:
         _line(result, "accepted", lambda i: i.succeeded, "orange", Joined.MEAN, 2.5),
         _line(result, "delivered", lambda i: i.delivered, "teal", Joined.MEAN, 1.3),
     ]
-    return over_time(result, title, "per_s", "rate", series)
+    note = "Sent is by the second a request left in, accepted by the one it was meant for."
+    return over_time(result, title, "per_s", "rate", series, note=note)
 
 
 def latency_by_rate(result: RunResult) -> Chart | Missing:
-    """Return each second's p95 over the rate that was reached in it."""
+    """Return each second's p95 over the rate that was meant for it."""
     title = "Latency by rate"
-    cloud = [(float(i.sent), i.p95_s) for i in result.intervals if i.p95_s is not None]
+    cloud = [(float(i.intended), i.p95_s) for i in result.intervals if i.p95_s is not None]
     if not cloud:
         why = NO_INTERVALS if not result.intervals else "no request was answered in this run."
         return Missing(title, why)
     points = spread_out([(rate, p95_s) for rate, p95_s in cloud])
-    x = value_axis([rate for rate, _p95 in points], "per_s", "requests sent in the second")
+    x = value_axis([rate for rate, _p95 in points], "per_s", "requests meant for the second")
     y = value_axis([p95_s for _rate, p95_s in points], "s", "p95 of the second", spread=True)
     dots = Series("one second of the run", points, "blue", width=6.0, dots=True)
     return Chart(title, x, y, "s", [dots], lambda rate: figure(rate, "per_s"), values=False)

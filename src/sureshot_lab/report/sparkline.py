@@ -11,10 +11,10 @@ LEAST_SPAN = 0.25
 """The height stands for at least this share of the largest value: noise must not look like news."""
 
 
-def sparkline(values: Sequence[float], told: Sequence[str]) -> Html:
+def sparkline(values: Sequence[float], told: Sequence[str], changes: Sequence[int] = ()) -> Html:
     """Return *values* as a line with a dot each, their middle in its middle.
 
-    *told* is what each dot says.
+    *told* is what each dot says. Before each of *changes*, by index, stands an upright line.
     """
     low, high = min(values), max(values)
     span = max(high - low, LEAST_SPAN * abs(high)) or 1.0
@@ -28,6 +28,10 @@ def sparkline(values: Sequence[float], told: Sequence[str]) -> Html:
     return element(
         "svg",
         element("title", "; ".join(told)),
+        *(
+            element("path", d=f"M{_before(index, gap)} 0v{EXTENT}", class_="c-orange mark")
+            for index in changes
+        ),
         element("path", d=line, class_="c-blue", stroke_width=1.6),
         *(
             element(
@@ -40,3 +44,8 @@ def sparkline(values: Sequence[float], told: Sequence[str]) -> Html:
         role="img",
         class_="spark",
     )
+
+
+def _before(index: int, gap: float) -> int:
+    """Return the middle between a value and the one before it."""
+    return round((index - 0.5) * gap)

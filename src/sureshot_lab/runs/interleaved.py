@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-
-import msgspec
+from dataclasses import dataclass, field, replace
 
 from sureshot_lab.result import RunResult, Verdict
 from sureshot_lab.runs.options import Options
@@ -39,10 +37,8 @@ async def interleave(
         for scenario, results in sides if number % 2 == 0 else reversed(sides):
             if len(results) >= repeats or stop.is_set():
                 continue
-            seeded = msgspec.structs.replace(
-                scenario, payload=msgspec.structs.replace(scenario.payload, seed=number + 1)
-            )
-            result, _folder = await run_scenario(seeded, options, tell, stop)
+            seeded = replace(options, seed=number + 1)
+            result, _folder = await run_scenario(scenario, seeded, tell, stop)
             if result.verdict is Verdict.INVALID:
                 done.invalid += 1
             else:

@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sureshot_lab.errors import LabError
 from sureshot_lab.load.engines import offer_by
 from sureshot_lab.load.offer import Offer, Offered
 from sureshot_lab.result import Event, Phase, Sample
-from sureshot_lab.runs.faults import Faults
+from sureshot_lab.runs.faults import Disturbance, Faults
 from sureshot_lab.runs.measure import Measured, duration_s, measure
 from sureshot_lab.runs.progress import Progress
 from sureshot_lab.runs.site import Site
 from sureshot_lab.runs.whereabouts import Whereabouts, whereabouts
 from sureshot_lab.sampler.exposition import Series
 from sureshot_lab.scenario import Model, Scenario, Stage
+from sureshot_lab.sink.reconciliation import reconcile
 from sureshot_lab.sink.sink_result import SinkResult
 
 STOPPED_DRAIN_S = 3.0
@@ -27,7 +29,11 @@ BEFORE_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class LoadRun:
-    """Everything one load left behind; times count from its begin."""
+    """Everything one load left behind; times count from its begin.
+
+    ``unread``: by the sampler. ``broken``: why it ended before its time, other than by
+    being told to; empty if it did not.
+    """
 
     offered: Offered
     received: SinkResult
@@ -38,6 +44,9 @@ class LoadRun:
     samples: list[Sample]
     service_metrics: dict[str, float]
     drained: bool
+    unread: list[str]
+    disturbance: Disturbance | None = None
+    broken: str = ""
 
 
 def make_offer(site: Site, scenario: Scenario, run: str, stages: Sequence[Stage]) -> Offer:
@@ -56,6 +65,7 @@ def make_offer(site: Site, scenario: Scenario, run: str, stages: Sequence[Stage]
         connections=load.connections,
         worst_s=load.worst_s,
         generators=load.generators,
+        tokens=[one.token for one in site.owners] if len(site.tenants) > 1 else [],
     )
 
 
@@ -90,25 +100,30 @@ async def run_load(
     site: Site, scenario: Scenario, engine: str, run: str, folder: Path, progress: Progress,
     stop: asyncio.Event,
 ) -> LoadRun:  # fmt: skip
-    """Run the scenario's load at *site* with *engine*; *stop* ends it early and in order."""
+    """Run the scenario's load at *site* with *engine*; *stop* ends it early and in order.
+
+    So does a fault that does not go as it should: what was measured is kept, and why.
+    """
     await asyncio.sleep(BEFORE_S)
     await warm_up(site, scenario, engine, folder, progress, stop)
     before = dict(site.metrics.counted())
     faults = Faults(scenario.fault, site.service, site.sink)
     progress.enter("load")
     what = make_offer(site, scenario, run, scenario.load.stages)
-    hurting = asyncio.create_task(faults.run())
+    ending = asyncio.Event()
+    hurting = asyncio.create_task(_hurt(faults, ending))
+    stopping = asyncio.create_task(_pass_on(stop, ending))
     try:
-        offered = await offer(engine, what, folder / "load", progress, stop)
+        offered = await offer(engine, what, folder / "load", progress, ending)
         load_end_s = time.time() - offered.started_at_s
-        if not stop.is_set():
-            await hurting
+        await asyncio.wait({hurting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        broken = hurting.result() if hurting.done() else ""
     finally:
         hurting.cancel()
-        await asyncio.gather(hurting, return_exceptions=True)
+        stopping.cancel()
+        await asyncio.gather(hurting, stopping, return_exceptions=True)
     progress.enter("drain", "waiting until everything has arrived")
-    early = stop.is_set()
-    drained = await site.empty(STOPPED_DRAIN_S if early else scenario.drain_s)
+    drained = await site.empty(STOPPED_DRAIN_S if ending.is_set() else scenario.drain_s)
     await asyncio.sleep(BEFORE_S)
     end_s = time.time() - offered.started_at_s
     lasted_s = duration_s(offered, scenario.load.stages)
@@ -116,19 +131,44 @@ async def run_load(
         Phase(name="load", start_s=0.0, end_s=lasted_s),
         Phase(name="drain", start_s=lasted_s, end_s=max(end_s, load_end_s, lasted_s)),
     ]
-    ended = await look_back(site, scenario, offered, phases, before, drained=drained)
-    return replace(ended, events=faults.events(offered.started_at_s))
+    ended = await look_back(site, scenario, offered, phases, before, drained=drained, broken=broken)
+    return replace(
+        ended,
+        events=faults.events(offered.started_at_s),
+        disturbance=faults.disturbance(offered.started_at_s),
+    )
+
+
+async def _hurt(faults: Faults, ending: asyncio.Event) -> str:
+    """Carry out *faults*; when one fails, set *ending* and return why."""
+    try:
+        await faults.run()
+    except LabError as error:
+        ending.set()
+        return str(error)
+    return ""
+
+
+async def _pass_on(stop: asyncio.Event, ending: asyncio.Event) -> None:
+    await stop.wait()
+    ending.set()
 
 
 async def look_back(
     site: Site, scenario: Scenario, offered: Offered, phases: list[Phase],
-    before: Mapping[Series, float], *, drained: bool,
+    before: Mapping[Series, float], *, drained: bool, broken: str = "",
 ) -> LoadRun:  # fmt: skip
-    """Count what arrived, look up what did not. *before*: the service's counters at the begin."""
+    """Count what arrived, look up what did not. *before*: the service's counters at the begin.
+
+    Of a run that is *broken* nothing is looked up: whoever could tell may be gone.
+    """
     origin_s = offered.started_at_s
     received = await site.sink.finish(origin_s)
     samples = await site.samples_since(origin_s)
-    found = await whereabouts(site.client, offered, received)
+    if broken:
+        found = Whereabouts(found=reconcile(offered.accepted_ids, received))
+    else:
+        found = await whereabouts(site.tenants, offered, received)
     lasted_s = duration_s(offered, scenario.load.stages)
     return LoadRun(
         offered=offered,
@@ -140,4 +180,6 @@ async def look_back(
         samples=samples,
         service_metrics=site.metrics.summary(before),
         drained=drained,
+        unread=site.sampler.problems,
+        broken=broken,
     )

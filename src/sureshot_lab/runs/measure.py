@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import msgspec
 from hdrh.histogram import HdrHistogram
 
+from sureshot_lab.analysis.estimate import Estimate
+from sureshot_lab.analysis.percentiles import counts_of, percentile_of_counts
 from sureshot_lab.load.offer import Offered
 from sureshot_lab.result import Interval, Latency
 from sureshot_lab.scenario import Stage
@@ -19,6 +21,8 @@ SPECTRUM = [
     0, 10, 20, 30, 40, 50, 55, 60, 65, 70, 75, 80, 85, 87.5, 90, 92.5, 95, 96, 97, 98, 98.5, 99,
     99.25, 99.5, 99.75, 99.9, 99.95, 99.99, 99.995, 99.999, 100,
 ]  # fmt: skip
+BOUNDED = (50, 95, 99)
+"""The percentiles that are told with the interval they lie in."""
 LATE_S = 1.0
 """What arrives so long after the load's end still counts to its throughput."""
 
@@ -37,16 +41,19 @@ def measure(
 ) -> Measured:
     """Put the client's side and the receivers' side together; the load *lasted_s*."""
     latencies = {
-        "submission": latency_of(offered.latencies_us),
-        "submission_service": latency_of(offered.service_us),
-        "refused": latency_of(offered.refused_us),
-        "end_to_end": latency_of(received.latencies_us),
-        "until_success": latency_of(received.until_success_us),
+        "submission": bounded_latency_of(offered.latencies_us),
+        "submission_service": bounded_latency_of(offered.service_us),
+        "refused": bounded_latency_of(offered.refused_us),
+        "end_to_end": bounded_latency_of(received.latencies_us),
+        "until_success": bounded_latency_of(received.until_success_us),
     }
     known = {name: latency for name, latency in latencies.items() if latency is not None}
     metrics = _counts(offered, lasted_s) | _arrivals(offered, received, found, lasted_s)
     for name, latency in known.items():
         metrics |= percentiles_of(name, latency)
+    lag = latency_of(offered.lags_us)
+    if lag is not None:
+        metrics |= {"generator_lag_p99_s": lag.p99_s, "generator_lag_max_s": lag.max_s}
     return Measured(metrics, known, _merged(offered, received))
 
 
@@ -74,6 +81,26 @@ def latency_of(histogram_us: HdrHistogram) -> Latency | None:
     )
 
 
+def bounded_latency_of(histogram_us: HdrHistogram) -> Latency | None:
+    """Return the same with the intervals of its percentiles; dear, so not while load is offered."""
+    latency = latency_of(histogram_us)
+    if latency is None:
+        return None
+    counts = counts_of(histogram_us)
+    intervals = {
+        f"p{percent}": _bounds_s(percentile_of_counts(counts, percent)) for percent in BOUNDED
+    }
+    return msgspec.structs.replace(latency, intervals=intervals)
+
+
+def _bounds_s(estimate_us: Estimate) -> tuple[float | None, float | None]:
+    low_us, high_us = estimate_us.low, estimate_us.high
+    return (
+        low_us / 1e6 if math.isfinite(low_us) else None,
+        high_us / 1e6 if math.isfinite(high_us) else None,
+    )
+
+
 def duration_s(offered: Offered, stages: Sequence[Stage]) -> float:
     """Return how long load was offered: as planned, or until it was stopped, in seconds."""
     planned_s = sum(seconds for seconds, _start, _end in stages)
@@ -81,6 +108,7 @@ def duration_s(offered: Offered, stages: Sequence[Stage]) -> float:
 
 
 def _counts(offered: Offered, lasted_s: float) -> dict[str, float]:
+    in_time = sum(second.sent for second in offered.intervals if second.at_s < lasted_s)
     return {
         "duration_s": lasted_s,
         "requests": offered.sent,
@@ -88,7 +116,7 @@ def _counts(offered: Offered, lasted_s: float) -> dict[str, float]:
         "failed_requests": offered.failed,
         "dropped_requests": offered.dropped,
         "offered_per_s": _rate(offered.intended, lasted_s),
-        "achieved_per_s": _rate(offered.sent, lasted_s),
+        "achieved_per_s": _rate(in_time, lasted_s),
         "accepted_per_s": _rate(offered.accepted, lasted_s),
         "submission_success_share": offered.accepted / offered.sent if offered.sent else 0.0,
         "generator_cpu_share": max(offered.cpu_shares, default=0.0),
@@ -142,7 +170,7 @@ def _merged(offered: Offered, received: SinkResult) -> list[Interval]:
         msgspec.structs.replace(one, delivered=arrived.pop(round(one.at_s), 0))
         for one in offered.intervals
     ]
-    after = len(merged)
+    after = round(merged[-1].at_s) + 1 if merged else 0
     late = range(after, max([number for number in arrived if number >= after], default=-1) + 1)
     return merged + [
         Interval(

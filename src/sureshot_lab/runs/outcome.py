@@ -12,13 +12,17 @@ import msgspec
 import sureshot_lab
 from sureshot_lab.analysis.findings import findings
 from sureshot_lab.analysis.leak import leak_tests
-from sureshot_lab.analysis.recovery import recovery
 from sureshot_lab.machine import describe, revision
-from sureshot_lab.result import Conditions, Gate, Interval, RunResult, Table
+from sureshot_lab.report.figures import figure, limit, unit_of
+from sureshot_lab.result import Conditions, Gate, RunResult, Table
 from sureshot_lab.runs.load_run import LoadRun
 from sureshot_lab.runs.measure import latency_of
+from sureshot_lab.runs.needs import not_applied
 from sureshot_lab.runs.options import Options
+from sureshot_lab.runs.overload import overload_of
+from sureshot_lab.runs.recovered import recovered
 from sureshot_lab.runs.site import Site
+from sureshot_lab.runs.unread import unread_findings
 from sureshot_lab.runs.verdict import Evidence, decide, main_error
 from sureshot_lab.sampler.summary import summarise
 from sureshot_lab.scenario import Behaviour, Scenario
@@ -27,14 +31,29 @@ from sureshot_lab.sink.sink_result import latencies_of
 from sureshot_lab.targets import hold, load_targets
 
 ADDRESSES = frozenset({"database_url", "queue_url"})
-NEVER_S = 3600.0
-"""What did not recover within a run is told as an hour."""
+FLOORS = frozenset({">", ">="})
+UNASKED = frozenset({"lost", "pending"})
 
 
 def gates_of(scenario: Scenario) -> list[Gate]:
-    """Return everything the scenario is held to, not measured yet."""
+    """Return everything the scenario is held to in its environment, not measured yet."""
     targets = load_targets()
-    return [targets.gate(name) for name in scenario.gates.targets] + scenario.own_gates()
+    gates = [targets.gate(name) for name in scenario.gates.targets] + scenario.own_gates()
+    return [_scaled(gate, scenario.share) for gate in gates]
+
+
+def _scaled(gate: Gate, share: float) -> Gate:
+    """Return *gate* as asked of an environment with so large a *share* of production.
+
+    It is asked for that share of a rate or count that must be reached, because no more is
+    offered. What must not be passed is promised at any rate, and stays.
+    """
+    unit = gate.unit or unit_of(gate.metric)
+    floor = gate.comparison in FLOORS and gate.limit > 0
+    if share == 1.0 or not floor or not (unit == "count" or "per_" in unit):
+        return gate
+    title = f"{gate.title or gate.name} ({figure(share, 'share')} of {limit(gate)})"
+    return msgspec.structs.replace(gate, limit=gate.limit * share, title=title)
 
 
 def conditions_of(
@@ -50,7 +69,7 @@ def conditions_of(
         engine=engine,
         environment=options.environment,
         target=options.target or "own service",
-        seed=options.seed,
+        seed=scenario.payload.seed,
         revision=revision(),
         lab_version=sureshot_lab.__version__,
         machine=describe(),
@@ -66,14 +85,21 @@ def result_of(
     tables: Sequence[Table] = (), *, stopped: bool = False,
 ) -> RunResult:  # fmt: skip
     """Return the result of one load."""
+    sampled = summarise(done.samples, done.phases, delivered=done.found.found.delivered)
     metrics = {
-        **summarise(done.samples, done.phases, delivered=done.found.found.delivered),
+        **sampled,
         **done.service_metrics,
         **done.measured.metrics,
         "pending": float(done.found.pending),
         "service_restarts": float(restarts),
     }
-    metrics |= _of_healthy(scenario, done) | _recovered(scenario, done)
+    metrics |= _of_healthy(scenario, done) | recovered(scenario.load, done)
+    metrics |= busiest_generator(sampled, max(done.offered.cpu_shares, default=0.0))
+    overload = overload_of(scenario.load, done.measured.intervals)
+    metrics |= overload.metrics
+    if done.broken:
+        # Nobody was asked where the rest is: it may wait in a service that is gone.
+        metrics = {name: value for name, value in metrics.items() if name not in UNASKED}
     result = RunResult(
         id=run_id,
         scenario=scenario.name,
@@ -89,8 +115,8 @@ def result_of(
         phases=done.phases,
         events=done.events,
         errors=done.offered.errors,
-        tables=list(tables),
-        partial=stopped,
+        tables=[*tables, *overload.tables],
+        partial=stopped or bool(done.broken),
     )
     return _judged(result, scenario, done, stopped=stopped)
 
@@ -107,7 +133,8 @@ def _judged(result: RunResult, scenario: Scenario, done: LoadRun, *, stopped: bo
     judged = msgspec.structs.replace(
         result, metrics=metrics, gates=gates, verdict=verdict, reasons=reasons
     )
-    return msgspec.structs.replace(judged, findings=findings(judged))
+    found = [*findings(judged), *unread_findings(done.unread)]
+    return msgspec.structs.replace(judged, findings=found)
 
 
 def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evidence:
@@ -117,11 +144,31 @@ def _evidence(done: LoadRun, metrics: dict[str, float], *, stopped: bool) -> Evi
         sent=offered.sent,
         accepted=offered.accepted,
         dropped=offered.dropped,
-        generator_share=max(offered.cpu_shares, default=0.0),
+        generator_share=metrics["generator_cpu_share"],
+        own_lag_p99_s=metrics.get("generator_lag_p99_s", 0.0),
         steal_share=metrics.get("host_steal_share", 0.0),
-        ledger_gap=done.received.reason if done.received.incomplete else "",
+        ledger_gap=_ledger_gap(done),
         stopped_early=stopped or offered.stopped_early,
+        unread=done.unread,
+        broken=done.broken,
     )
+
+
+def _ledger_gap(done: LoadRun) -> str:
+    """Return why not every webhook can be told to have arrived or not; empty when it can."""
+    if done.received.incomplete:
+        return done.received.reason
+    if done.found.unnamed > 0:
+        return f"{done.found.unnamed} of {done.offered.accepted} answers with 202 told no id"
+    return ""
+
+
+def busiest_generator(sampled: dict[str, float], told: float) -> dict[str, float]:
+    """Return the CPU share of the busiest generator, at its peak where that was sampled.
+
+    What it has *told* of itself is the mean of the whole load, in which a short peak is lost.
+    """
+    return {"generator_cpu_share": max(told, sampled.get("generator_cpu_share", 0.0))}
 
 
 def _of_healthy(scenario: Scenario, done: LoadRun) -> dict[str, float]:
@@ -146,39 +193,10 @@ def troubled_endpoints(behaviours: Sequence[Behaviour], count: int) -> set[int]:
     return set(range(min(count, round(sum(one.share for one in behaviours) * count))))
 
 
-def _recovered(scenario: Scenario, done: LoadRun) -> dict[str, float]:
-    """Return how long it took until all was well after the fault, or after the highest load."""
-    span = _disturbance(scenario, done)
-    if span is None:
-        return {}
-    found = recovery(_offered_seconds(done.measured.intervals), *span)
-    if found is None:
-        return {}
-    return {"recovery_s": NEVER_S if found.after_s is None else found.after_s}
-
-
-def _disturbance(scenario: Scenario, done: LoadRun) -> tuple[float, float] | None:
-    if done.events:
-        return done.events[0].at_s, done.events[-1].at_s
-    peak = scenario.load.peak_per_s
-    lowest = min(min(start, end) for _s, start, end in scenario.load.stages)
-    if peak < 3 * max(lowest, 1.0):
-        return None
-    now_s, began_s, ended_s = 0.0, None, 0.0
-    for seconds, start, end in scenario.load.stages:
-        if max(start, end) == peak:
-            began_s = now_s if began_s is None else began_s
-            ended_s = now_s + seconds
-        now_s += seconds
-    return None if began_s is None or ended_s >= now_s else (began_s, ended_s)
-
-
-def _offered_seconds(intervals: Sequence[Interval]) -> list[Interval]:
-    return [one for one in intervals if one.intended or one.sent]
-
-
 def _service(scenario: Scenario, options: Options, site: Site | None) -> dict[str, Any]:
     told: dict[str, Any] = {"version": site.version if site else "", "url": options.target or ""}
+    if options.target is not None and not_applied(scenario):
+        told["not_applied"] = not_applied(scenario)
     if options.target is None:
         plan = scenario.service
         told |= {

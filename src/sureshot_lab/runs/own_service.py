@@ -81,11 +81,13 @@ class OwnService:
         while not await self.client.ready():
             ended = self._process is None or self._process.returncode is not None
             if time.monotonic() > until_s or (ended and self._watcher is None):
-                raise TargetUnreachable(f"the service did not start: {self._last_words()}")
+                raise TargetUnreachable(
+                    f"the service did not start (within {within_s:g} s): {self._last_words()}"
+                )
             await asyncio.sleep(0.05)
 
-    async def stop(self) -> None:
-        """Drain and stop it; kill it when that takes too long."""
+    async def stop(self, within_s: float = STOPS_WITHIN_S) -> None:
+        """Drain and stop it; kill it when that takes too long, or when cancelled."""
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
@@ -96,10 +98,13 @@ class OwnService:
             self._signal_all(signal.SIGCONT)
             process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), STOPS_WITHIN_S)
-        except TimeoutError:
-            self._signal_all(signal.SIGKILL)
-            await process.wait()
+            # One that does not end by itself in time is killed below.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), within_s)
+        finally:
+            if process.returncode is None:
+                self._signal_all(signal.SIGKILL)
+                await process.wait()
 
     def pids(self, role: str = "all") -> list[int]:
         """Return its processes now: those of *role*, or with ``all`` every one that serves."""
@@ -122,14 +127,23 @@ class OwnService:
                 count += 1
         return count
 
-    async def restart(self) -> None:
-        """Replace its processes: one by one where there are several, else stop and start."""
+    async def restart(self, within_s: float = READY_WITHIN_S) -> None:
+        """Replace its processes: one by one where there are several, else stop and start.
+
+        Raises ``TargetUnreachable`` when it does not end, or is not ready again, in time.
+        """
         if self._process is None:
             return
         if self._plan.profile == "embedded":
-            self._process.send_signal(signal.SIGTERM)
-            await self._process.wait()
-            await self.ready()
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self._process.wait(), STOPS_WITHIN_S)
+            except TimeoutError:
+                raise TargetUnreachable(
+                    f"the service did not end within {STOPS_WITHIN_S:g} s of SIGTERM"
+                ) from None
+            await self.ready(within_s)
         else:
             self._process.send_signal(signal.SIGHUP)
 
@@ -144,6 +158,8 @@ class OwnService:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # Away from the terminal: Ctrl-C is for the run, which then stops it in order.
+                start_new_session=True,
                 preexec_fn=_confine(self._plan),
             )
 
@@ -226,6 +242,10 @@ async def own_service(
         try:
             await service.start()
             yield service
+        except asyncio.CancelledError:
+            # Whoever cancels wants an end at once, and the data is thrown away.
+            await service.stop(within_s=0.0)
+            raise
         finally:
             await service.stop()
 

@@ -67,6 +67,7 @@ CALLS: tuple[Call, ...] = (
     Call("GET", "/api/v1/tenant"),
     Call("GET", f"{_A}/queue/depth", admin=True),
     Call("GET", f"{_A}/stats", admin=True),
+    Call("GET", f"{_A}/scaling", admin=True),
     Call("GET", f"{_A}/dead-letters", admin=True),
     Call("GET", f"{_A}/audit", admin=True),
     Call("GET", f"{_A}/tenants", admin=True),
@@ -79,7 +80,14 @@ CALLS: tuple[Call, ...] = (
     Call("GET", "/readyz"),
     Call("GET", "/metrics"),
 )  # fmt: skip
-"""All but ``pause``, ``resume`` and making tenants, which are the whole deployment's."""
+"""All but ``LEFT_OUT``."""
+
+LEFT_OUT = (
+    "POST /api/v1/admin/pause",
+    "POST /api/v1/admin/resume",
+    "POST /api/v1/admin/tenants",
+)
+"""What is the whole deployment's: nobody who measures may touch it."""
 
 DELETE = Call("DELETE", f"{_E}/{{oldest}}", 204)
 """Made many rounds after the endpoint: deleting it cancels what is under way to it."""

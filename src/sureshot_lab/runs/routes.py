@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import math
 import time
 import uuid
 from collections import defaultdict, deque
@@ -14,37 +15,44 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from sureshot_lab.analysis.estimate import Estimate
 from sureshot_lab.analysis.percentiles import percentile
 from sureshot_lab.errors import TargetUnreachable
+from sureshot_lab.report.figures import number
 from sureshot_lab.result import Table
 from sureshot_lab.runs.route_list import CALLS, DELETE, LATER, NOW, Call
 
 TIMEOUT_S = 30.0
+PERCENTILES = ("p50 ms", "p50 between", "p95 ms", "p95 between", "p99 ms", "p99 between")
+LEAST_S = 0.001
 KEPT_ROUNDS = 50
 """An endpoint is deleted so many rounds later: deleting it cancels what is under way to it."""
 
 
 @dataclass
 class RouteTimes:
-    """Seconds of each call by route, and the calls that were not answered as they should be."""
+    """Seconds of each call by route, and the calls that were not answered as they should be.
+
+    ``cpu_share``: of one core, what the client's process used while these calls were made.
+    """
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     wrong: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     accepted_ids: list[str] = field(default_factory=list)
     submitted: int = 0
+    cpu_share: float = 0.0
 
     def table(self) -> Table:
-        """Return p50, p95 and p99 of each route in milliseconds."""
+        """Return p50, p95 and p99 of each route in milliseconds, and where each may lie."""
         rows: list[list[str | float | int | None]] = []
         for route, times in sorted(self.seconds.items()):
-            found = [1000 * percentile(times, percent).value for percent in (50, 95, 99)]
-            rows.append(
-                [route, len(times), *[round(ms, 3) for ms in found], self.wrong.get(route, 0)]
-            )
+            found = [percentile(times, percent).scaled(1000) for percent in (50, 95, 99)]
+            cells = [cell for one in found for cell in (round(one.value, 3), _bounds(one))]
+            rows.append([route, len(times), *cells, self.wrong.get(route, 0)])
         return Table(
             name="routes",
-            title="Latency of every route, one client, warm-up dropped",
-            columns=["Route", "Calls", "p50 ms", "p95 ms", "p99 ms", "Wrong answers"],
+            title="Latency of every route, one client, warm-up dropped, with 95 % intervals",
+            columns=["Route", "Calls", *PERCENTILES, "Wrong answers"],
             rows=rows,
         )
 
@@ -67,12 +75,24 @@ class RouteCaller:
         self.times = RouteTimes()
         self.endpoints: deque[str] = deque()
         self.stopping = False
+        self._measured_from = 0.0, 0.0
 
     async def run(self, warm_up_s: float, duration_s: float) -> RouteTimes:
         """Call for *warm_up_s*, forget those times, then for *duration_s*."""
         return await asyncio.to_thread(self._run, warm_up_s, duration_s)
 
     def _run(self, warm_up_s: float, duration_s: float) -> RouteTimes:
+        self._measured_from = time.monotonic(), time.process_time()
+        try:
+            return self._rounds(warm_up_s, duration_s)
+        finally:
+            self._connection.close()
+            from_s, cpu_from_s = self._measured_from
+            lasted_s = max(LEAST_S, time.monotonic() - from_s)
+            # The whole process: its threads take turns, so that any of them can hold the client up.
+            self.times.cpu_share = (time.process_time() - cpu_from_s) / lasted_s
+
+    def _rounds(self, warm_up_s: float, duration_s: float) -> RouteTimes:
         began_s = time.monotonic()
         warm = False
         while not self.stopping:
@@ -81,6 +101,7 @@ class RouteCaller:
                 if not warm and now_s > warm_up_s:
                     self.times.seconds.clear()
                     self.times.wrong.clear()
+                    self._measured_from = time.monotonic(), time.process_time()
                     warm = True
                 if now_s > warm_up_s + duration_s or self.stopping:
                     return self.times
@@ -157,3 +178,9 @@ class RouteCaller:
         if parts.scheme == "https":
             kind = http.client.HTTPSConnection
         return kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+
+
+def _bounds(estimate: Estimate) -> str:
+    """Return ``0.41 to 0.44``; an end for which the sample is too small is left open."""
+    ends = (estimate.low, estimate.high)
+    return " to ".join(number(end) if math.isfinite(end) else "?" for end in ends)

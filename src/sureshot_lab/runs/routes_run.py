@@ -12,11 +12,12 @@ from hdrh.histogram import HdrHistogram
 
 from sureshot_lab.load.offer import DIGITS, HIGHEST_US, LOWEST_US
 from sureshot_lab.result import Conditions, Interval, Phase, RunResult, Sample, Verdict
-from sureshot_lab.runs.measure import latency_of, percentiles_of
-from sureshot_lab.runs.outcome import gates_of
+from sureshot_lab.runs.measure import bounded_latency_of, percentiles_of
+from sureshot_lab.runs.outcome import busiest_generator, gates_of
 from sureshot_lab.runs.progress import Progress
 from sureshot_lab.runs.routes import RouteCaller, RouteTimes
 from sureshot_lab.runs.site import Site
+from sureshot_lab.runs.unread import unread_findings
 from sureshot_lab.runs.verdict import Evidence, decide
 from sureshot_lab.sampler.summary import summarise
 from sureshot_lab.scenario import Scenario
@@ -36,6 +37,7 @@ class RoutesRun:
     found: Reconciliation
     samples: list[Sample]
     lasted_s: float
+    unread: list[str]
 
 
 async def run_routes(
@@ -68,6 +70,7 @@ async def run_routes(
         found=reconcile(times.accepted_ids, received),
         samples=samples,
         lasted_s=lasted_s,
+        unread=site.sampler.problems,
     )
 
 
@@ -78,10 +81,14 @@ def result_of_routes(
     histogram = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
     for seconds in done.times.seconds.get(SUBMISSION, []):
         histogram.record_value(max(1, round(seconds * 1e6)))
-    submission, end_to_end = latency_of(histogram), latency_of(done.received.latencies_us)
+    submission, end_to_end = (
+        bounded_latency_of(histogram),
+        bounded_latency_of(done.received.latencies_us),
+    )
     latencies = {"submission": submission, "end_to_end": end_to_end}
     phases = [Phase(name="load", start_s=scenario.load.warm_up_s, end_s=done.lasted_s)]
-    metrics = _metrics(done) | summarise(done.samples, phases)
+    sampled = summarise(done.samples, phases)
+    metrics = _metrics(done) | sampled | busiest_generator(sampled, done.times.cpu_share)
     for name, latency in latencies.items():
         if latency is not None:
             metrics |= percentiles_of(name, latency)
@@ -92,10 +99,11 @@ def result_of_routes(
         sent=calls,
         accepted=int(metrics["accepted"]),
         dropped=0,
-        generator_share=0.0,
+        generator_share=metrics["generator_cpu_share"],
         steal_share=metrics.get("host_steal_share", 0.0),
         ledger_gap=done.received.reason,
         stopped_early=stopped,
+        unread=done.unread,
     )
     verdict, reasons = decide(evidence, gates)
     wrong = sum(done.times.wrong.values())
@@ -115,6 +123,7 @@ def result_of_routes(
         samples=done.samples,
         phases=phases,
         tables=[done.times.table()],
+        findings=unread_findings(done.unread),
         partial=stopped,
     )
 

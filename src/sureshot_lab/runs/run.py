@@ -14,8 +14,10 @@ import msgspec
 from sureshot_lab.errors import LabError, TokenRefused
 from sureshot_lab.load.engines import choose_engine
 from sureshot_lab.report.files import write_reports
-from sureshot_lab.result import Conditions, RunResult, Sample, Verdict, write_result
+from sureshot_lab.result import Conditions, RunResult, Sample, write_result
+from sureshot_lab.runs.broken_off import Seen, broken_off
 from sureshot_lab.runs.load_run import run_load
+from sureshot_lab.runs.needs import refuse_impossible
 from sureshot_lab.runs.options import Options, refuse_production
 from sureshot_lab.runs.outcome import conditions_of, new_run_id, result_of
 from sureshot_lab.runs.progress import Progress, silent
@@ -39,20 +41,26 @@ async def run_scenario(
     *sent* takes the place of what the scenario would draw: a recording.
 
     When *stop* is set the run ends early and in order: its result is partial and
-    INVALID. A failure in the middle leaves such a result too, with the reason.
+    INVALID. A failure in the middle leaves such a result too, with the reason and what
+    was measured until then; a run that is cancelled leaves one before it raises.
     Raises ``LabError`` when the run cannot even begin.
     """
     refuse_production(options)
+    refuse_impossible(scenario, options)
+    scenario = _seeded(scenario, options.seed)
     engine = options.engine if options.engine != "auto" else scenario.engine
-    engine = choose_engine(engine, scenario.load.peak_per_s, scenario.kind)
+    engine = choose_engine(
+        engine, scenario.load.peak_per_s, scenario.kind, scenario.endpoints.tenants
+    )
     run_id = new_run_id(scenario, secrets.token_hex(2))
     folder = options.runs / run_id
     folder.mkdir(parents=True)
     total_s = scenario.load.duration_s
-    progress = Progress(scenario.name, total_s, tell)
+    seen = Seen()
+    progress = Progress(scenario.name, total_s, seen.beside(tell))
     started_at = datetime.now(UTC)
     stop = stop or asyncio.Event()
-    begun = False
+    begun, cancelled = False, None
 
     def watch(sample: Sample) -> None:
         progress.sampled(sample)
@@ -63,17 +71,29 @@ async def run_scenario(
             result = await _run(
                 site, scenario, options, engine, run_id, folder, progress, stop, started_at
             )
-    except LabError as error:
+    except (LabError, asyncio.CancelledError) as error:
         refused = isinstance(error, TokenRefused)
         if not begun and not refused:
             _forget_empty(folder)
             raise
         conditions = conditions_of(scenario, options, None, engine, started_at, {})
-        result = _broken_off(run_id, scenario, conditions, error)
+        result = broken_off(run_id, scenario, conditions, seen, error)
+        cancelled = error if isinstance(error, asyncio.CancelledError) else None
     if sent is not None:
         result = _as_sent(result, sent)
     _throw_away(folder)
-    return write(folder, result), folder
+    result = write(folder, result)
+    if cancelled is not None:
+        raise cancelled
+    return result, folder
+
+
+def _seeded(scenario: Scenario, seed: int | None) -> Scenario:
+    """Return *scenario* with *seed* in place of its own, if there is one."""
+    if seed is None:
+        return scenario
+    payload = msgspec.structs.replace(scenario.payload, seed=seed)
+    return msgspec.structs.replace(scenario, payload=payload)
 
 
 def _as_sent(result: RunResult, sent: Sent) -> RunResult:
@@ -115,30 +135,13 @@ async def _run(
         found = await run_search(site, scenario, engine, run_id, folder, progress, stop)
         samples = await site.samples_since(found.started_at_s)
         return result_of_search(
-            run_id, scenario, conditions({}), found, samples, stopped=stop.is_set()
-        )
+            run_id, scenario, conditions({}), found, samples, site.sampler.problems,
+            stopped=stop.is_set(),
+        )  # fmt: skip
     done = await run_load(site, scenario, engine, run_id, folder, progress, stop)
     restarts = (site.service.restarts if site.service else 0) - restarts
     tools = {done.offered.engine: done.offered.version}
     return result_of(run_id, scenario, conditions(tools), done, restarts, stopped=stop.is_set())
-
-
-def _broken_off(
-    run_id: str, scenario: Scenario, conditions: Conditions, error: LabError
-) -> RunResult:
-    """Return the result of a run that broke off, with why: INVALID, or FAIL by a refusal."""
-    refused = isinstance(error, TokenRefused)
-    return RunResult(
-        id=run_id,
-        scenario=scenario.name,
-        title=scenario.title,
-        verdict=Verdict.FAIL if refused else Verdict.INVALID,
-        reasons=[str(error) if refused else f"the run broke off: {error}"],
-        gates=[],
-        conditions=conditions,
-        metrics={},
-        partial=True,
-    )
 
 
 def _forget_empty(folder: Path) -> None:

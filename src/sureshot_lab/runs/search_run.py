@@ -8,51 +8,73 @@ from pathlib import Path
 
 import msgspec
 
-from sureshot_lab.analysis.bisection import Bisection
-from sureshot_lab.analysis.rules.validity import GENERATOR_SHARE
+from sureshot_lab.analysis.bisection import Bisection, Tried, most_steps
+from sureshot_lab.errors import LabError
 from sureshot_lab.load.offer import Offered
 from sureshot_lab.load.wrk import WrkRun, wrk_check
 from sureshot_lab.result import ErrorCount, Interval, Phase, Table
 from sureshot_lab.runs.load_run import make_offer, offer, warm_up
 from sureshot_lab.runs.measure import latency_of
 from sureshot_lab.runs.progress import Progress
+from sureshot_lab.runs.search_step import SOON_S, Arrivals, Step, arrivals_of, receipts_of, step_of
 from sureshot_lab.runs.site import Site
+from sureshot_lab.runs.whereabouts import asked
 from sureshot_lab.scenario import Scenario, Search
-from sureshot_lab.targets import load_targets
+from sureshot_lab.sink.ledger_file import SavedLedger
 
-DRAIN_S = 30.0
 WRK_S, WRK_CONNECTIONS = 5, 64
 USUAL_STEPS = 6
 """What one search takes about, for the time left that is shown."""
-SOON_S = 3.0
-"""A rate that is kept leaves nothing behind: what was accepted has arrived so soon after."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One rate: what it came to, and which promise it broke (empty: none)."""
-
-    rate_per_s: float
-    offered: Offered
-    delivered: int
-    lost: int
-    bad_signatures: int
-    submission_p99_s: float
-    end_to_end_p95_s: float
-    broken: str
-    at_s: float
-    lasted_s: float
 
 
 @dataclass
 class SearchRun:
-    """Every step of a search, in the order they were made."""
+    """Every step of a search, in the order they were made.
+
+    ``missing``: accepted webhooks that no receiver has seen yet. In the end ``pending`` of
+    them waited in the store and ``lost`` were nowhere. ``ledger_gap``: why a ledger was not
+    whole; ``wrk_problem``: why there is no cross-check. Both are empty where all was well.
+    """
 
     search: Bisection
     steps: list[Step] = field(default_factory=list)
-    generator_limited: bool = False
+    missing: set[str] = field(default_factory=set)
+    pending: int = 0
+    lost: int = 0
+    bad_signatures: int = 0
+    ledger_gap: str = ""
     started_at_s: float = 0.0
     wrk: WrkRun | None = None
+    wrk_problem: str = ""
+
+    def take(self, ledger: SavedLedger) -> None:
+        """Take what *ledger* tells of all steps so far."""
+        came, bad_signatures = receipts_of(ledger)
+        self.missing -= came
+        self.bad_signatures += bad_signatures
+        self.ledger_gap = self.ledger_gap or ledger.problem
+
+    @property
+    def own_lag_p99_s(self) -> float:
+        """How late the generator was by itself, at its worst in a step that broke a promise."""
+        lags = [latency_of(step.offered.lags_us) for step in self.steps if step.broken]
+        return max((lag.p99_s for lag in lags if lag is not None), default=0.0)
+
+    def by_generator(self) -> list[Step]:
+        """Return the steps that ended a search and tell nothing of the service.
+
+        A search is bounded by the lowest rate that failed in it. What broke above that has no
+        part in the answer.
+        """
+        tried = list(zip(self.search.tried, self.steps, strict=False))
+        bounds: dict[int, float] = {}
+        for one in _failed(self.search.tried):
+            bounds[one.search] = min(one.rate_per_s, bounds.get(one.search, one.rate_per_s))
+        return [
+            step
+            for one, step in tried
+            if step.by_generator and bounds.get(one.search) == one.rate_per_s
+        ]
 
     def metrics(self) -> dict[str, float]:
         """Return the capacity with its interval, and sums over all steps."""
@@ -63,8 +85,9 @@ class SearchRun:
             "accepted": float(accepted),
             "failed_requests": float(sum(step.offered.failed for step in self.steps)),
             "delivered": float(sum(step.delivered for step in self.steps)),
-            "lost": float(sum(step.lost for step in self.steps)),
-            "bad_signatures": float(sum(step.bad_signatures for step in self.steps)),
+            "lost": float(self.lost),
+            "pending": float(self.pending),
+            "bad_signatures": float(self.bad_signatures),
             "submission_success_share": accepted / sent if sent else 0.0,
             "steps": float(len(self.steps)),
         }
@@ -76,8 +99,12 @@ class SearchRun:
                 "capacity_high_per_s": capacity.high,
             }
         if self.wrk is not None:
-            found |= {"wrk_per_s": self.wrk.rate_per_s, "wrk_p99_s": self.wrk.p99_s}
-        goodput = [step.delivered / step.lasted_s for step in self.steps]
+            found |= {
+                "wrk_per_s": self.wrk.rate_per_s,
+                "wrk_p99_s": self.wrk.p99_s,
+                "wrk_refused": float(self.wrk.not_202),
+            }
+        goodput = [step.in_time / step.lasted_s for step in self.steps]
         return found | ({"goodput_max_per_s": max(goodput)} if goodput else {})
 
     def table(self) -> Table:
@@ -88,11 +115,11 @@ class SearchRun:
                 one.search,
                 round(step.rate_per_s),
                 round(step.offered.accepted / step.lasted_s),
-                round(step.delivered / step.lasted_s),
+                round(step.in_time / step.lasted_s),
                 round(step.submission_p99_s * 1000, 2),
                 round(step.end_to_end_p95_s * 1000, 2),
-                round(100 * max(step.offered.cpu_shares, default=0.0)),
-                step.broken or "kept",
+                round(100 * step.generator_share),
+                _told(step),
             ]
             for one, step in zip(tried, self.steps, strict=False)
         ]
@@ -152,25 +179,39 @@ async def run_search(
             break
         done.started_at_s = done.started_at_s or offered.started_at_s
         at_s = offered.started_at_s - done.started_at_s
-        step = await _finish_step(site, rate, offered, at_s, plan.step_s)
+        arrivals = await _finish_step(site, scenario, done, offered)
+        step = step_of(rate, offered, arrivals, at_s, plan.step_s)
         done.steps.append(step)
-        if step.broken and max(offered.cpu_shares, default=0.0) > GENERATOR_SHARE:
-            done.generator_limited = True
         done.search.tell(rate, not step.broken)
+    await _look_for_missing(site, scenario, done, stop)
     if not stop.is_set():
         progress.enter("load", "cross-check by wrk, a closed loop")
-        done.wrk = await _cross_check(site)
+        try:
+            done.wrk = await _cross_check(site, scenario)
+        except LabError as error:
+            # A second opinion only: what was found stands without it.
+            done.wrk_problem = str(error)
     return done
 
 
-async def _cross_check(site: Site) -> WrkRun | None:
+def longest_s(plan: Search) -> float:
+    """Return how long load is offered at most, wrk's included.
+
+    Later searches are reckoned as long as the first; they begin near its answer.
+    """
+    steps = most_steps(plan.start_per_s, plan.most_per_s, precision=plan.precision)
+    return plan.repeats * steps * plan.step_s + WRK_S
+
+
+async def _cross_check(site: Site, scenario: Scenario) -> WrkRun | None:
     """Have wrk, where it is installed, submit as fast as the answers allow."""
     payload = site.payloads[0]
     body = f'{{{site.places[0]},"payload":{payload}}}'
     client = site.client
     url = f"{client.url}/api/v1/webhooks"
-    found = await asyncio.to_thread(wrk_check, url, client.token, body, WRK_S, WRK_CONNECTIONS)
-    await site.empty(DRAIN_S)
+    token = site.owners[0].token if site.owners else client.token
+    found = await asyncio.to_thread(wrk_check, url, token, body, WRK_S, WRK_CONNECTIONS)
+    await site.empty(scenario.drain_s)
     return found
 
 
@@ -181,42 +222,41 @@ def _bisection(plan: Search) -> Bisection:
 
 
 async def _finish_step(
-    site: Site, rate: float, offered: Offered, at_s: float, lasted_s: float
-) -> Step:
-    """Wait until the step has arrived, hold it against the promises, and begin a new ledger."""
-    soon = await site.empty(SOON_S)
-    if not soon:
-        await site.empty(DRAIN_S)
-    stats = await site.sink.stats()
-    submission = latency_of(offered.latencies_us)
-    p99_s = submission.p99_s if submission else 0.0
-    p95_s = stats.p95_s or 0.0
-    await site.sink.reset()
-    return Step(
-        rate_per_s=rate,
-        offered=offered,
-        delivered=stats.delivered,
-        lost=max(0, offered.accepted - stats.unique),
-        bad_signatures=stats.bad_signatures,
-        submission_p99_s=p99_s,
-        end_to_end_p95_s=p95_s,
-        broken=_broken(offered, p99_s, p95_s, soon=soon),
-        at_s=at_s,
-        lasted_s=lasted_s,
-    )
+    site: Site, scenario: Scenario, done: SearchRun, offered: Offered
+) -> Arrivals:
+    """Wait until the step has arrived, and begin a new ledger; return what the old one tells."""
+    done.missing |= set(offered.accepted_ids)
+    # Stragglers of earlier steps come into this ledger too.
+    await site.empty(max(SOON_S, scenario.drain_s), expected=len(done.missing))
+    ledger = await site.sink.turn()
+    await asyncio.to_thread(done.take, ledger)
+    return await asyncio.to_thread(arrivals_of, ledger, offered, scenario.search.step_s)
 
 
-def _broken(offered: Offered, p99_s: float, p95_s: float, *, soon: bool) -> str:
-    """Return the promise that was broken, or nothing."""
-    targets = load_targets()
-    limits = {name: targets.gate(name).limit for name in ("api-latency", "delivery-latency")}
-    good = offered.accepted / offered.intended if offered.intended else 0.0
-    if offered.dropped:
-        return f"{offered.dropped} arrivals dropped"
-    if good <= targets.gate("success-rate").limit:
-        return f"only {good:.2%} accepted"
-    if p99_s >= limits["api-latency"]:
-        return "submission p99 too high"
-    if p95_s >= limits["delivery-latency"]:
-        return "end to end p95 too high"
-    return "" if soon else f"not delivered {SOON_S:g} s after the load"
+async def _look_for_missing(
+    site: Site, scenario: Scenario, done: SearchRun, stop: asyncio.Event
+) -> None:
+    """Tell what still waits from what is lost: by the ledger, and by asking the service."""
+    if done.missing and not stop.is_set():
+        await site.empty(scenario.drain_s, stop, expected=len(done.missing))
+        done.take(await site.sink.turn())
+    if not done.missing:
+        return
+    pending, final = await asked(site.tenants, done.missing)
+    # Only then the ledger: what was delivered while the service was asked is in there.
+    done.take(await site.sink.turn())
+    done.pending = len(done.missing & pending)
+    done.lost = len(done.missing - pending - final)
+
+
+def _failed(tried: list[Tried]) -> list[Tried]:
+    """Return the rates that failed: those of which no try passed, in their search."""
+    passed = {(one.search, one.rate_per_s) for one in tried if one.passed}
+    return [one for one in tried if (one.search, one.rate_per_s) not in passed]
+
+
+def _told(step: Step) -> str:
+    """Return what became of the promises at *step*, in words."""
+    if not step.broken:
+        return "kept"
+    return f"{step.broken} (by the generator)" if step.by_generator else step.broken

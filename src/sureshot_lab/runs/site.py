@@ -10,30 +10,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from sureshot_lab.errors import LabError, TargetUnreachable
 from sureshot_lab.result import Sample
 from sureshot_lab.runs.client import ServiceClient
 from sureshot_lab.runs.options import Options
 from sureshot_lab.runs.own_service import OwnService, own_service
-from sureshot_lab.sampler.host import Host
+from sureshot_lab.runs.tenants import owners_of_endpoints, refuse_tenants
+from sureshot_lab.runs.watched import database_of, sources_of
 from sureshot_lab.sampler.postgres import Postgres
-from sureshot_lab.sampler.processes import Pids, Processes
-from sureshot_lab.sampler.rabbitmq import RabbitMQ
 from sureshot_lab.sampler.sampler import Sampler
 from sureshot_lab.sampler.service_metrics import ServiceMetrics
-from sureshot_lab.sampler.source import Source
-from sureshot_lab.sampler.sqlite_files import DatabaseFiles
 from sureshot_lab.sampler.steps import rebase
 from sureshot_lab.scenario import Scenario
+from sureshot_lab.sink.address import HOST
 from sureshot_lab.sink.process import SinkProcess
+from sureshot_lab.sink.stats import Stats
 from sureshot_lab.traffic.payloads import make_payloads
 from sureshot_lab.traffic.population import zipf_weights
 
 POOL = 512
 """So many different payloads are drawn; each is sent with an id and a time of its own."""
-GENERATORS = ("sureshot_lab.load", "k6")
 AT_ONCE = 8
 
 
@@ -50,7 +46,8 @@ class Sent:
 class Site:
     """Everything a run works with.
 
-    ``places`` are JSON members that name a receiver each, drawn by ``weights``.
+    ``places`` are JSON members that name a receiver each, drawn by ``weights``; ``owners``
+    act for the tenants these belong to, all the same one where there is only one.
     """
 
     client: ServiceClient
@@ -64,6 +61,12 @@ class Site:
     weights: list[float]
     payloads: list[str]
     endpoint_ids: list[str] = field(default_factory=list)
+    owners: list[ServiceClient] = field(default_factory=list)
+
+    @property
+    def tenants(self) -> list[ServiceClient]:
+        """Who acts for each tenant, each once."""
+        return list({owner.token: owner for owner in self.owners or [self.client]}.values())
 
     async def samples_since(self, origin_s: float) -> list[Sample]:
         """End the sampling; return all samples on a clock that is 0 at *origin_s* (epoch)."""
@@ -72,10 +75,13 @@ class Site:
             return samples
         return rebase(samples, self.sampler.started_at.timestamp() - origin_s)
 
-    async def empty(self, within_s: float, stop: asyncio.Event | None = None) -> bool:
+    async def empty(
+        self, within_s: float, stop: asyncio.Event | None = None, *, expected: int | None = None
+    ) -> bool:
         """Wait until nothing is left to deliver; return whether that came to pass.
 
-        Without an admin token it waits until nothing has arrived for 3 s.
+        Without an admin token it waits until *expected* webhooks are in the sink's ledger, or
+        nothing has arrived for 3 s.
         """
         until_s = asyncio.get_running_loop().time() + within_s
         still, before = 0, -1
@@ -86,13 +92,18 @@ class Site:
                 depth = await self.client.depth()
                 if depth and depth["backlog"] == 0 and depth["inFlight"] == 0:
                     return True
-                received = (await self.sink.stats()).received
-                still = still + 1 if received == before else 0
-                before = received
-                if not depth and still >= 12:
+                seen = await self.sink.stats()
+                still = still + 1 if seen.received == before else 0
+                before = seen.received
+                if not depth and (still >= 12 or _all_came(seen, expected)):
                     return True
             await asyncio.sleep(0.25)
         return False
+
+
+def _all_came(seen: Stats, expected: int | None) -> bool:
+    """Whether *expected* webhooks came, and none of them waits for its answer."""
+    return expected is not None and seen.unique >= expected and not seen.in_flight
 
 
 @contextlib.asynccontextmanager
@@ -107,6 +118,7 @@ async def open_site(
 
     Raises ``LabError`` when something is missing or refuses.
     """
+    refuse_tenants(scenario, own=options.target is None)
     async with contextlib.AsyncExitStack() as stack:
         service = None
         if options.target is None:
@@ -122,21 +134,25 @@ async def open_site(
                 folder,
                 scenario.sink,
                 scenario.endpoints.count,
-                seed=options.seed,
+                seed=scenario.payload.seed,
                 lose_every=options.lose_every,
+                port=options.sink_port,
+                reached_at=HOST if options.target is None else options.sink_host,
             )
         )
         metrics = ServiceMetrics([client.url] if service is None else service.metrics_urls)
-        database = _database(service)
+        database = database_of(service, options)
         site = Site(
             client=client, service=service, sink=sink, metrics=metrics, database=database,
-            sampler=Sampler(_sources(service, sink, metrics, database), watch=watch),
+            sampler=Sampler(
+                sources_of(service, sink.pid, metrics, database, options), watch=watch
+            ),
             version=version, places=[],
             weights=sent.weights if sent else _weights(scenario),
             payloads=sent.payloads if sent else _payloads(scenario),
         )  # fmt: skip
         stack.push_async_callback(_remove_endpoints, site)
-        await _make_endpoints(site, scenario, options)
+        await _make_endpoints(site, scenario)
         await site.sampler.start()
         stack.push_async_callback(site.sampler.stop)
         yield site
@@ -150,17 +166,16 @@ def _payloads(scenario: Scenario) -> list[str]:
     return make_payloads(scenario.payload.mix, scenario.payload.seed, POOL)
 
 
-async def _make_endpoints(site: Site, scenario: Scenario, options: Options) -> None:
+async def _make_endpoints(site: Site, scenario: Scenario) -> None:
     """Create the endpoints, or with ``by_url`` none, and tell the sink their secrets."""
     plan = scenario.endpoints
     urls = [site.sink.url(index) for index in range(plan.count)]
-    if options.target is not None:
-        urls = [url.replace("127.0.0.1", options.sink_host, 1) for url in urls]
     default = await site.client.default_secret()
     secrets: dict[int, str] = {}
     if plan.by_url:
         site.places = [f'"url":{json.dumps(url)}' for url in urls]
     else:
+        site.owners = await owners_of_endpoints(site.client, scenario)
         numbered = list(enumerate(urls))
         for batch in _batches(numbered):
             made = await asyncio.gather(*(_make(site, plan.max_in_flight, *one) for one in batch))
@@ -176,7 +191,7 @@ async def _make(site: Site, max_in_flight: int | None, index: int, url: str) -> 
     body: dict[str, str | int] = {"name": f"laboratory {index}", "url": url}
     if max_in_flight is not None:
         body["maxInFlight"] = max_in_flight
-    made = await site.client.create_endpoint(body)
+    made = await site.owners[index].create_endpoint(body)
     return made["id"], made["secretKey"]
 
 
@@ -190,46 +205,3 @@ async def _remove_endpoints(site: Site) -> None:
         with contextlib.suppress(LabError):
             for endpoint_id in site.endpoint_ids:
                 await site.client.delete_endpoint(endpoint_id)
-
-
-def _database(service: OwnService | None) -> Postgres | None:
-    if service is None or service.backing is None:
-        return None
-    return Postgres(service.backing.database_url)
-
-
-def _sources(
-    service: OwnService | None,
-    sink: SinkProcess,
-    metrics: ServiceMetrics,
-    database: Postgres | None,
-) -> list[Source]:
-    groups: dict[str, Pids] = {
-        "sink": [sink.pid],
-        "generator": _generators,
-    }
-    if service is not None:
-        groups["service"] = service.pids
-    if database is not None:
-        # The whole server's, if it is on this machine: what other databases cost counts too.
-        groups["postgres"] = "postgres"
-    sources: list[Source] = [Processes(groups), Host(), metrics]
-    if service is None:
-        return sources
-    if database is None:
-        return [*sources, DatabaseFiles(service.database_path)]
-    sources.append(database)
-    if service.backing is not None and service.backing.queue_name:
-        sources.append(RabbitMQ(service.backing.queue_url, [service.backing.queue_name]))
-    return sources
-
-
-def _generators() -> list[int]:
-    """Return the generator processes this one has started."""
-    found = []
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            line = " ".join(child.cmdline()[:3])
-            if any(name in line for name in GENERATORS):
-                found.append(child.pid)
-    return found

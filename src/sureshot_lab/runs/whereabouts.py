@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -21,24 +21,25 @@ TRIES, PAUSE_S = 10, 3.0
 
 
 class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
-    """``pending`` webhooks wait in the store for their next attempt; ``lost`` are nowhere."""
+    """``pending`` webhooks wait in the store for their next attempt; ``lost`` are nowhere.
+
+    ``unnamed`` were accepted without an id in the answer: nobody can tell where they are.
+    """
 
     found: Reconciliation
     pending: int = 0
+    unnamed: int = 0
 
 
-async def whereabouts(client: ServiceClient, offered: Offered, received: SinkResult) -> Whereabouts:
-    """Reconcile, and ask the service about whatever is missing.
-
-    A generator that keeps no ids is held to counts alone: as many different
-    webhooks must have arrived as were accepted.
-    """
-    if not offered.accepted_ids:
-        return Whereabouts(found=_by_count(offered, received))
+async def whereabouts(
+    tenants: Sequence[ServiceClient], offered: Offered, received: SinkResult
+) -> Whereabouts:
+    """Reconcile, and ask the service about whatever is missing, as each of *tenants*."""
     found = reconcile(offered.accepted_ids, received)
+    unnamed = offered.accepted - len(offered.accepted_ids)
     if not found.lost:
-        return Whereabouts(found=found)
-    pending, final = await _asked(client, set(found.lost))
+        return Whereabouts(found=found, unnamed=unnamed)
+    pending, final = await asked(tenants, set(found.lost))
     lost = sorted(set(found.lost) - pending - final)
     undelivered = sorted({*found.undelivered, *final})
     return Whereabouts(
@@ -46,34 +47,25 @@ async def whereabouts(client: ServiceClient, offered: Offered, received: SinkRes
             found.accepted, found.delivered, lost, undelivered, found.duplicates, found.strangers
         ),
         pending=len(pending),
+        unnamed=unnamed,
     )
 
 
-async def _asked(client: ServiceClient, missing: set[str]) -> tuple[set[str], set[str]]:
+async def asked(tenants: Sequence[ServiceClient], missing: set[str]) -> tuple[set[str], set[str]]:
     """Return those of *missing* that wait, and those that were given up.
 
     A service in trouble is asked again for a while: what it cannot tell counts as lost.
     """
     for _try in range(TRIES):
         try:
-            pending = await _pending(client, missing)
-            return pending, await _final(client, missing - pending)
+            pending, final = set[str](), set[str]()
+            for client in tenants:
+                pending |= await _pending(client, missing)
+                final |= await _final(client, missing - pending - final)
+            return pending, final - pending
         except TargetUnreachable:
             await asyncio.sleep(PAUSE_S)
     return set(), set()
-
-
-def _by_count(offered: Offered, received: SinkResult) -> Reconciliation:
-    missing = max(0, offered.accepted - len(received.ids))
-    undelivered = max(0, len(received.ids) - len(received.delivered_ids))
-    return Reconciliation(
-        accepted=offered.accepted,
-        delivered=min(offered.accepted, len(received.delivered_ids)),
-        lost=[f"one of {offered.accepted}"] * missing,
-        undelivered=["unknown"] * undelivered,
-        duplicates=received.duplicates,
-        strangers=[],
-    )
 
 
 async def _pending(client: ServiceClient, missing: Collection[str]) -> set[str]:
@@ -95,10 +87,10 @@ async def _pending(client: ServiceClient, missing: Collection[str]) -> set[str]:
 
 async def _final(client: ServiceClient, missing: Collection[str]) -> set[str]:
     """Return those of *missing* that ended as failed or cancelled: recorded, so not lost."""
-    asked = sorted(missing)[:MOST_ASKED]
+    names = sorted(missing)[:MOST_ASKED]
     ended: set[str] = set()
-    for first in range(0, len(asked), AT_ONCE):
-        some = asked[first : first + AT_ONCE]
+    for first in range(0, len(names), AT_ONCE):
+        some = names[first : first + AT_ONCE]
         answers = await asyncio.gather(
             *(client.call("GET", f"/api/v1/webhooks/{one}/status") for one in some)
         )

@@ -48,6 +48,9 @@ HIGHEST = {
     "database_size_max_bytes": ("postgres.size_bytes", "sqlite.database_bytes"),
     "database_locks_waiting_max": ("postgres.locks_waiting",),
     "database_deadlocks": ("postgres.deadlocks",),
+    "queue_unacked_max": ("rabbitmq.unacked",),
+    "queue_memory_max_bytes": ("rabbitmq.memory_bytes",),
+    "pod_memory_max_bytes": ("kubernetes.memory_max_bytes",),
 }
 """A metric, and the values it is the highest of: of the first name that was seen."""
 
@@ -57,6 +60,9 @@ COSTS = {
     "host_network_bytes_per_webhook": "host.network_in_bytes_per_s",
     "host_disk_written_bytes_per_webhook": "host.disk_written_bytes_per_s",
 }
+
+OWNERS = {"host": "host", "database": "postgres", "kubernetes": "kubernetes", "queue": "metrics"}
+OF_PROCESSES = ("_cpu_share", "_rss_max_bytes", "_fds_max", "_cpu_us_per_webhook")
 
 
 def summarise(
@@ -83,6 +89,19 @@ def summarise(
     if delivered:
         metrics |= _costs(samples, _spans(samples, phases), delivered)
     return metrics
+
+
+def sources_of(metric: str) -> set[str]:
+    """Return the names of the sources that an entry of ``summarise`` may come from."""
+    names = HIGHEST.get(metric, ())
+    if metric in COSTS:
+        names = (COSTS[metric],)
+    if names:
+        return {name.partition(".")[0] for name in names}
+    owner = metric.partition("_")[0]
+    if owner in OWNERS:
+        return {OWNERS[owner]}
+    return {"processes", "metrics"} if metric.endswith(OF_PROCESSES) else set()
 
 
 def _spans(samples: Sequence[Sample], phases: Sequence[Phase]) -> list[Span]:

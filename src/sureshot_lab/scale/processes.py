@@ -84,12 +84,17 @@ def slots_used(result: RunResult, slots: int) -> dict[str, float]:
 
 async def takes(urls: list[str]) -> list[float]:
     """Return how many attempts each process at *urls* has made; one that is gone is left out."""
-    found = []
+    return list((await attempts_at(urls)).values())
+
+
+async def attempts_at(urls: list[str]) -> dict[str, float]:
+    """Return the attempts since its start of each process by its URL, without those gone."""
+    found = {}
     for url in urls:
         asked = HttpGet(url)
         with contextlib.suppress(SourceUnreadable):
             text = (await asked.fetch("/metrics")).decode()
-            found.append(sum(read_exposition(text, (ATTEMPTS,)).values()))
+            found[url] = sum(read_exposition(text, (ATTEMPTS,)).values())
         await asked.close()
     return found
 

@@ -28,6 +28,8 @@ from sureshot_lab.scale.kept import keep
 from sureshot_lab.scale.limits import busy_machine, few_cores, idle_slots, not_valid
 from sureshot_lab.scale.processes import TAKES
 
+EVEN = 0.95
+"""Jain's index of the workers' takes must be as high, or they do not share the work."""
 EDGE_S = 2.0
 """So long from the begin of the load is left out: the queue fills."""
 ALL_DONE = 0.97
@@ -148,8 +150,24 @@ def _remarks(steps: Sequence[Step], rate_per_s: float, cores: int | None) -> lis
             f"at {', '.join(free)} everything offered ({rate_per_s:.0f}/s) was delivered: there "
             "the load is the limit, and the speed-up at least what is told"
         )
+    unknown = [f"{step.replicas}x" for step in steps if step.jain is None]
+    if unknown:
+        found.append(
+            f"how evenly the workers take is not known at {', '.join(unknown)}: not every one's "
+            "metrics were read (--metrics-url)"
+        )
     found += idle_slots(results, FEW_SLOTS)
-    return [*found, *busy_machine(results), *not_valid(results)]
+    return [*uneven(steps), *found, *busy_machine(results), *not_valid(results)]
+
+
+def uneven(steps: Sequence[Step]) -> list[str]:
+    """Return a sentence for each step whose workers did not share the work evenly."""
+    return [
+        f"at {step.replicas}x the workers did not share evenly: Jain's index of what they took is "
+        f"{step.jain:.3f}, and must be {EVEN} or more"
+        for step in steps
+        if step.jain is not None and step.jain < EVEN
+    ]
 
 
 def _steady_per_s(result: RunResult) -> float:

@@ -145,7 +145,7 @@ async def run_live(plan: LivePlan, folder: Path, tell: Callable[[str], None]) ->
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         received = await sink.finish(offered.started_at_s)
-        found = await whereabouts(service.client, offered, received)
+        found = await whereabouts([service.client], offered, received)
         incomplete = received.reason or ("" if drained else "not all of it had arrived in time")
         return _result(plan, watcher, offered, found.found, incomplete, service.decisions())
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from sureshot.domain.scaling.advisor import Advisor, Observation
-from sureshot.domain.scaling.behaviour import Behaviour, Direction
+from sureshot.domain.scaling.behaviour import Behaviour, Direction, Unit
+from sureshot.domain.scaling.behaviour import Policy as Limit
 from sureshot.domain.scaling.decision import Rules
 from sureshot_lab.scaling.deployment import Seen, Site
 from sureshot_lab.scaling.hpa import SYNC_S, Controller, NoMetrics, Pod, desired_by_utilisation
@@ -18,6 +19,11 @@ SCRAPE_S = 15.0
 REQUEST = 1000
 DECIDES_S = 5.0
 """A forecast looks so much further ahead than a replica takes to start."""
+
+
+KEDA_BEHAVIOUR = Behaviour(down=Direction(0.0, (Limit(Unit.PERCENT, 100, 15.0),)))
+"""How the HPA behind the ScaledObject of ``components/keda`` moves: down without a window, since
+the number it follows is steadied already."""
 
 
 class Policy(Protocol):
@@ -101,15 +107,14 @@ class Sureshot:
 class SureshotByKeda:
     """The same number through KEDA's metrics-api trigger: one replica for each it wants.
 
-    It is steadied already, so the HPA behind the trigger has no downward window.
+    As ``components/keda`` has it: that trigger alone, and no downward window behind it.
     """
 
     name = "Sureshot by KEDA"
 
     def __init__(self, site: Site, rules: Rules | None = None) -> None:
         self._own = Sureshot(site, rules)
-        behaviour = Behaviour(down=Direction(0.0))
-        self._keda = Keda(Trigger(queue_length=1.0), site.least, site.most, behaviour)
+        self._keda = Keda(Trigger(queue_length=1.0), site.least, site.most, KEDA_BEHAVIOUR)
 
     def wanted(self, seen: Seen) -> int:
         """See ``Policy.wanted``."""

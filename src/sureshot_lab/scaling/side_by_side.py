@@ -21,6 +21,8 @@ from sureshot_lab.scaling.trial import Outcome, play
 QUEUE_LENGTH = 250.0
 """Leases for each replica: what the ScaledObject on Prometheus in the manifests asks for."""
 OURS = Sureshot.name
+BY_KEDA = SureshotByKeda.name
+"""The same advice as ``manifests/components/keda`` acts on it."""
 SAME_COST = 1.001
 """A cost that differs by less than a thousandth is the same."""
 SAME_LATE = 1e-4
@@ -48,6 +50,7 @@ class Against:
     """Ours by another policy: shares of its lateness (None where it had none) and its cost.
 
     ``later``: by how much the share of webhooks that are late is higher than with it.
+    ``ours``: which of the two ways to act on the service's advice.
     """
 
     trace: str
@@ -55,6 +58,7 @@ class Against:
     late: float | None
     later: float
     cost: float
+    ours: str = OURS
 
 
 def policies(site: Site, queue_length: float) -> list[Callable[[], Policy]]:
@@ -96,31 +100,32 @@ def mean(outcomes: Sequence[Outcome]) -> Mean:
 
 
 def against(means: Sequence[Mean]) -> list[Against]:
-    """Return ours held against every policy that is not ours, trace by trace."""
-    ours = {one.trace: one for one in means if one.policy == OURS}
+    """Return ours, both ways, held against every policy that is not, trace by trace."""
     return [
-        Against(
-            other.trace,
-            other.policy,
-            ours[other.trace].late_webhook_s / other.late_webhook_s
-            if other.late_webhook_s
-            else None,
-            ours[other.trace].late_share - other.late_share,
-            ours[other.trace].replica_s / other.replica_s,
-        )
+        _against(own, other)
+        for way in (OURS, BY_KEDA)
         for other in means
-        if not other.policy.startswith(OURS)
+        if other.policy not in {OURS, BY_KEDA}
+        for own in means
+        if (own.policy, own.trace) == (way, other.trace)
     ]
+
+
+def _against(own: Mean, other: Mean) -> Against:
+    late = own.late_webhook_s / other.late_webhook_s if other.late_webhook_s else None
+    later = own.late_share - other.late_share
+    cost = own.replica_s / other.replica_s
+    return Against(other.trace, other.policy, late, later, cost, own.policy)
 
 
 def verdict(found: Sequence[Against]) -> list[str]:
     """Return in sentences where ours is late more, or costs more, and where neither."""
     told = []
-    for policy in dict.fromkeys(one.policy for one in found):
-        here = [one for one in found if one.policy == policy]
+    for ours, policy in dict.fromkeys((one.ours, one.policy) for one in found):
+        here = [one for one in found if (one.ours, one.policy) == (ours, policy)]
         later = [one.trace for one in here if one.later > SAME_LATE]
         dearer = [f"{one.trace} ({one.cost - 1:+.1%})" for one in here if one.cost > SAME_COST]
         late = "nowhere later" if not later else f"later on {', '.join(later)}"
         cost = "nowhere dearer" if not dearer else f"dearer on {', '.join(dearer)}"
-        told.append(f"{OURS} against {policy}: {late}, {cost}.")
+        told.append(f"{ours} against {policy}: {late}, {cost}.")
     return told

@@ -24,7 +24,8 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class SinkConnection(asyncio.Protocol):
     """HTTP/1.1, kept alive, pipelined if the client likes."""
 
-    def __init__(self, server: SinkServer, control: Control) -> None:
+    def __init__(self, server: SinkServer, control: Control | None) -> None:
+        """Without *control* the routes below ``/.sink/`` are not there."""
         self._server = server
         self._control = control
         self._parser: RequestParser | None = None
@@ -89,17 +90,20 @@ class SinkConnection(asyncio.Protocol):
 
     def _take_other(self, request: Request) -> None:
         exchange = Exchange(NO_ENDPOINT, b"", NOT_FOUND, close=not request.keep_alive)
-        if not request.path.startswith(PREFIX):
+        control = self._control if request.path.startswith(PREFIX) else None
+        if control is None:
             self._server.unrouted += 1
             exchange.ready = True
         self._queue(exchange)
-        if not exchange.ready:
-            task = asyncio.get_running_loop().create_task(self._control_sink(exchange, request))
+        if control is not None:
+            task = asyncio.get_running_loop().create_task(
+                self._control_sink(control, exchange, request)
+            )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _control_sink(self, exchange: Exchange, request: Request) -> None:
-        exchange.reply = await self._control.answer(request)
+    async def _control_sink(self, control: Control, exchange: Exchange, request: Request) -> None:
+        exchange.reply = await control.answer(request)
         exchange.ready = True
         self._give_ready()
 

@@ -1,4 +1,4 @@
-"""The sink's own routes below ``/.sink/``: look, break it, tell it secrets, end it."""
+"""The sink's own routes below ``/.sink/``: look, break it, tell it secrets, turn, end it."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class Control:
             (b"POST", b"/.sink/fault"): self._fault,
             (b"POST", b"/.sink/secrets"): self._know_secrets,
             (b"POST", b"/.sink/reset"): self._reset,
+            (b"POST", b"/.sink/turn"): self._turn,
             (b"POST", b"/.sink/finish"): self._finish,
         }
 
@@ -73,6 +74,10 @@ class Control:
     async def _reset(self, body: bytes) -> None:
         del body
         await self._server.restart()
+
+    async def _turn(self, body: bytes) -> None:
+        del body
+        await self._server.turn()
 
     async def _finish(self, body: bytes) -> None:
         del body

@@ -12,14 +12,15 @@ from typing import IO, Any
 
 import msgspec
 
-from sureshot_lab.errors import LabError
+from sureshot_lab.errors import LabError, UnreadableResult
 from sureshot_lab.scenario import Sink
+from sureshot_lab.sink.address import HOST, in_url, listening_host
 from sureshot_lab.sink.config import Mode, SinkConfig
-from sureshot_lab.sink.record import LEDGER_FILE
+from sureshot_lab.sink.ledger_file import SavedLedger, read_ledger
+from sureshot_lab.sink.record import BEFORE_FILE, LEDGER_FILE
 from sureshot_lab.sink.sink_result import SinkResult, read_sink_result
 from sureshot_lab.sink.stats import Stats
 
-HOST = "127.0.0.1"
 LOG_FILE = "sink.log"
 START_S = 20.0
 ANSWER_S = 10.0
@@ -37,6 +38,7 @@ class SinkFailed(LabError):
 
 class _Ready(msgspec.Struct):
     port: int
+    control_port: int
     pid: int
 
 
@@ -44,11 +46,14 @@ class SinkProcess:
     """A running sink. Made by ``start``."""
 
     def __init__(
-        self, child: asyncio.subprocess.Process, port: int, folder: Path, endpoints: int
-    ) -> None:
+        self, child: asyncio.subprocess.Process, ready: _Ready, folder: Path, endpoints: int,
+        reached_at: str,
+    ) -> None:  # fmt: skip
         self._child = child
         self._folder = folder
-        self.port = port
+        self._control_port = ready.control_port
+        self._reached_at = reached_at
+        self.port = ready.port
         self.endpoints = endpoints
 
     @classmethod
@@ -64,15 +69,19 @@ class SinkProcess:
         default_secrets: Secrets = (),
         lose_every: int = 0,
         port: int = 0,
+        reached_at: str = HOST,
     ) -> AsyncIterator[SinkProcess]:
         """Run a sink with so many *endpoints* until the block is left; its files are in *folder*.
 
         *secrets* are those of the first endpoints, in order; see ``know_secrets``
         for the rest. *lose_every* makes it forget webhooks, to see it found out.
+        *reached_at* is the name or address under which a service elsewhere reaches this
+        machine: the sink then listens there too, its control on loopback alone.
         The process ends when this one does, however that happens.
 
         Raises:
             SinkFailed: it does not start, because of its scenario, secrets or *port*.
+            LabError: *reached_at* is neither a name nor an address.
 
         """
         config = SinkConfig(
@@ -83,10 +92,10 @@ class SinkProcess:
             default_secrets=_listed(default_secrets),
             lose_every=lose_every,
         )
-        child = await _spawn(folder, port)
+        child = await _spawn(folder, listening_host(reached_at), port)
         try:
             ready = await _configure(child, config, folder)
-            yield cls(child, ready.port, folder, endpoints)
+            yield cls(child, ready, folder, endpoints, reached_at)
         finally:
             await _end(child)
 
@@ -99,7 +108,7 @@ class SinkProcess:
         """Return where endpoint *index* receives; raises ``LabError`` when there is none."""
         if not 0 <= index < self.endpoints:
             raise LabError(f"there is no endpoint {index}; the sink has 0 to {self.endpoints - 1}")
-        return f"http://{HOST}:{self.port}/e/{index}"
+        return f"http://{in_url(self._reached_at)}:{self.port}/e/{index}"
 
     async def stats(self) -> Stats:
         """Return what it has seen so far. Raises ``SinkFailed`` when it is gone."""
@@ -121,6 +130,14 @@ class SinkProcess:
         """Forget everything that came so far, and begin a new ledger. Raises ``SinkFailed``."""
         return await self._ask("POST", "reset", within_s=FINISH_S)
 
+    async def turn(self) -> SavedLedger:
+        """End the ledger, begin the next, and return the one that ended; nothing is refused.
+
+        A webhook that comes again in the next one is new to it. Raises ``SinkFailed``.
+        """
+        await self._ask("POST", "turn", within_s=FINISH_S)
+        return await asyncio.to_thread(_take, self._folder / BEFORE_FILE)
+
     async def finish(self, origin_s: float = 0.0) -> SinkResult:
         """End the ledger and return what is in it; webhooks that come later are answered 503.
 
@@ -141,7 +158,7 @@ class SinkProcess:
         body = b"" if value is None else msgspec.json.encode(value)
         try:
             async with asyncio.timeout(within_s):
-                status, answer = await _call(self.port, method, f"/.sink/{route}", body)
+                status, answer = await _call(self._control_port, method, f"/.sink/{route}", body)
         except TimeoutError:
             raise SinkFailed(f"the sink does not answer within {within_s:g} s") from None
         except (OSError, ValueError) as error:
@@ -159,12 +176,14 @@ def _open_log(folder: Path) -> IO[bytes]:
         raise SinkFailed(f"the sink can't write to {folder}: {error.strerror}") from None
 
 
-async def _spawn(folder: Path, port: int) -> asyncio.subprocess.Process:
+async def _spawn(folder: Path, host: str, port: int) -> asyncio.subprocess.Process:
     command = [sys.executable, "-m", "sureshot_lab.sink", "--folder", str(folder)]
     with _open_log(folder) as log:
         # Away from the terminal: Ctrl-C is for the run, which still wants the sink's result.
         return await asyncio.create_subprocess_exec(
             *command,
+            "--host",
+            host,
             "--port",
             str(port),
             "--config",
@@ -229,6 +248,16 @@ async def _obituary(child: asyncio.subprocess.Process, folder: Path, error: Exce
     log = (folder / LOG_FILE).read_bytes()[-LOG_BYTES:].decode(errors="replace").strip()
     died = f"the sink (process {child.pid}) ended with exit code {child.returncode}"
     return f"{died}: {log}" if log else f"{died} and said nothing"
+
+
+def _take(path: Path) -> SavedLedger:
+    """Return the ledger at *path*, which nobody else needs, and remove it."""
+    try:
+        return read_ledger(path)
+    except UnreadableResult as error:
+        return SavedLedger([], str(error))
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _listed(secrets: Secrets) -> list[str]:

@@ -11,13 +11,15 @@ from sureshot_lab.sink.ledger_file import LedgerWriter
 from sureshot_lab.sink.tally import Tally
 
 LEDGER_FILE = "ledger.bin"
+BEFORE_FILE = "ledger-before.bin"
+"""The ledger before this one, after a ``turn``."""
 HISTOGRAM_FILE = "end-to-end.hdr"
 FLUSH_S = 0.25
 """So much at most is lost when the process is killed."""
 
 
 class Record:
-    """A ledger, what it comes to so far, and its file; begun anew by ``restart``.
+    """A ledger, what it comes to so far, and its file; begun anew by ``restart`` and ``turn``.
 
     Raises ``LabError`` when *folder* can't be written.
     """
@@ -49,6 +51,19 @@ class Record:
         before = self._writer
         self._stop_flushing()
         # At once, and only then a wait: no row may get into a ledger that is gone.
+        self._begin()
+        self.keep_flushing()
+        await asyncio.wrap_future(before.end())
+
+    async def turn(self) -> None:
+        """End the ledger, keep it as ``BEFORE_FILE``, and begin a new one; no row is left out.
+
+        The new one knows no webhook of the old.
+        """
+        (self._folder / LEDGER_FILE).replace(self._folder / BEFORE_FILE)
+        before = self._writer
+        self._stop_flushing()
+        self.flush()
         self._begin()
         self.keep_flushing()
         await asyncio.wrap_future(before.end())

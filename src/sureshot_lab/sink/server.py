@@ -117,6 +117,12 @@ class SinkServer:
         self._finished = False
         await self.record.restart()
 
+    async def turn(self) -> None:
+        """End the ledger and begin the next; nothing is refused. ``LabError`` once finished."""
+        if self._finished:
+            raise LabError("the ledger has ended; only a reset begins another")
+        await self.record.turn()
+
     def stats(self) -> Stats:
         """Return what was seen up to now."""
         if not self._finished:

@@ -57,7 +57,7 @@ KNOWN = (
         (50, 100, 250, 500, 1000, 2500, 5000, 10_000, 20_000),
         "webhooks a process delivers at once. Few: the receivers' latency is the limit; many: "
         "memory and connections. With RabbitMQ the prefetch follows it, a message for 50 "
-        "(4 to 64 messages of up to 100 webhooks)",
+        "(4 to 128 messages of up to 100 webhooks)",
     ),
     Dimension(
         "service.settings.max_in_flight_per_endpoint",

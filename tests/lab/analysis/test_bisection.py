@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sureshot_lab.analysis.bisection import Bisection
+from sureshot_lab.analysis.bisection import Bisection, most_steps
 from sureshot_lab.errors import LabError
 
 
@@ -124,3 +125,17 @@ def test_later_searches_are_shorter() -> None:
 def test_impossible_searches_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(LabError):
         Bisection(**{"start_per_s": 500, "most_per_s": 6000, **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("precision", [0.05, 0.5])
+def test_no_search_takes_more_steps_than_are_reckoned_with(precision: float) -> None:
+    """Every rate within the limit passes only at its second try; beyond it, none does."""
+    most, taken = most_steps(2000, 40_000, precision=precision), []
+    for limit in (1, 31, 40, 100, 600, 1999, 2000, 3100, 9000, 16_500, 33_000, 39_000, 50_000):
+        search = Bisection(2000, 40_000, precision=precision, repeats=1)
+        tries: Counter[float] = Counter()
+        while (rate := search.next_rate()) is not None:
+            tries[rate] += 1
+            search.tell(rate, rate <= limit and tries[rate] == 2)
+        taken.append(len(search.tried))
+    assert max(taken) == most

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sureshot_lab.analysis.findings import findings
-from sureshot_lab.result import ErrorCount, Event, Finding, RunResult
+from sureshot_lab.result import ErrorCount, Event, Finding, RunResult, Table
 from tests.lab.analysis.runs import a_run, conditions, gate, latency, samples, seconds
 
 MB = 1e6
@@ -62,6 +62,18 @@ def test_dropped_arrivals() -> None:
 def test_a_load_that_was_not_offered() -> None:
     found = told(a_load({"achieved_per_s": 240}), "intended load was not offered")
     assert "240/s were sent of 300/s" in found.evidence
+
+
+def test_a_load_the_service_held_up_is_not_the_generators_fault() -> None:
+    run = a_load({"achieved_per_s": 240, "generator_lag_p99_s": 0.001})
+    found = told(run, "service held the load up")
+    assert found.severity == "warning"
+    assert "240/s were sent of 300/s" in found.evidence
+
+
+def test_a_generator_that_was_late_by_itself() -> None:
+    found = told(a_load({"generator_lag_p99_s": 0.4}), "late by itself")
+    assert "400 ms after its time" in found.evidence
 
 
 def test_a_generator_at_its_limit_is_told_what_it_could_do() -> None:
@@ -149,6 +161,23 @@ def test_a_bottleneck_of_the_service_is_a_warning_and_of_the_laboratory_critical
     assert told(ours, "Bottleneck: CPU of the service's").severity == "warning"
     theirs = a_load(samples=samples(60, sink__cpu_cores_max=0.97))
     assert told(theirs, "Bottleneck: CPU of the sink").severity == "critical"
+
+
+def test_a_full_cpu_asks_for_a_profile_and_with_one_names_its_functions() -> None:
+    full = a_load(samples=samples(60, service__cpu_cores_max=0.97))
+    found = told(full, "Bottleneck: CPU of the service's busiest process")
+    assert f"`sureshot lab profile {full.scenario}`" in found.recommendation
+    table = Table(
+        name="functions", title="", columns=["function", "where", "own_percent", "with"],
+        rows=[["send", "sender.py:5", 31.2, 40.0], ["interpreter", "", 9.0, 9.0]],
+    )  # fmt: skip
+    profiled = told(msgspec.structs.replace(full, tables=[table]), "Bottleneck: CPU of the")
+    assert profiled.evidence.endswith(
+        " Of the service's own CPU most went into send (sender.py:5) 31.2 %, interpreter 9.0 %."
+    )
+    assert "lab profile" not in profiled.recommendation
+    search = msgspec.structs.replace(full, metrics={**full.metrics, "capacity_per_s": 900.0})
+    assert "`sureshot lab profile load`" in told(search, "Bottleneck: CPU").recommendation
 
 
 def test_nothing_saturated_is_told_too() -> None:

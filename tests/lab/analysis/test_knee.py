@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sureshot_lab.analysis.knee import Knee, LoadPoint, knee, overload
+from sureshot_lab.analysis.knee import Knee, LoadPoint, goodput_kept, knee, overload
 from sureshot_lab.errors import LabError
 
 STEPS = range(100, 1600, 100)
@@ -92,3 +92,28 @@ def test_what_was_not_offered_is_not_told() -> None:
     assert little.graceful is None
     with pytest.raises(LabError, match="no goodput"):
         overload([])
+
+
+def stages(*goodput: tuple[float, float]) -> list[LoadPoint]:
+    return [LoadPoint(offered, 0.01, delivered) for offered, delivered in goodput]
+
+
+def test_goodput_beyond_capacity_is_told_of_the_best() -> None:
+    collapsing = stages((1000, 1000), (4000, 3859), (8000, 2500), (12_000, 1574), (1000, 1000))
+    assert goodput_kept(collapsing) == pytest.approx(0.408, abs=0.001)
+    holding = stages((1000, 1000), (4000, 3859), (8000, 3800), (12_000, 3781), (1000, 1000))
+    assert goodput_kept(holding) == pytest.approx(0.980, abs=0.001)
+
+
+def test_a_low_rate_that_was_not_quite_followed_is_no_overload() -> None:
+    assert goodput_kept(stages((1000, 850), (4000, 3859), (12_000, 3859))) == 1
+
+
+def test_what_is_best_under_overload_is_what_the_rest_is_held_against() -> None:
+    assert goodput_kept(stages((4000, 3900), (8000, 5730), (12_000, 2865))) == 0.5
+
+
+def test_a_load_the_service_follows_says_nothing_about_overload() -> None:
+    assert goodput_kept(stages((1000, 1000), (4000, 3980), (8000, 7900))) is None
+    assert goodput_kept(stages((1000, 0), (4000, 0))) is None
+    assert goodput_kept([]) is None

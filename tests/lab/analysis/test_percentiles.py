@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sureshot_lab.analysis.percentiles import (
+    counts_of,
     median_of_runs,
     percentile,
     percentile_of_counts,
-    percentile_of_histogram_s,
 )
 from sureshot_lab.errors import LabError
 
@@ -74,7 +74,7 @@ def test_a_histogram_says_the_same_in_seconds() -> None:
     sample_us = [int(rng.lognormvariate(9, 1)) for _ in range(5000)]
     for value in sample_us:
         histogram.record_value(value)
-    found = percentile_of_histogram_s(histogram, 95)
+    found = percentile_of_counts(counts_of(histogram), 95).scaled(1e-6)
     exact = percentile([value / 1e6 for value in sample_us], 95)
     assert found.value == pytest.approx(exact.value, rel=2e-3)
     assert found.low == pytest.approx(exact.low, rel=2e-3)

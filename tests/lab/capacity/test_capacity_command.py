@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from sureshot_lab.capacity.kept_basis import REFERENCE
 from sureshot_lab.result import Conditions, Phase, RunResult, Sample, Verdict, write_result
 from tests.cli.command import HereRuns
 
@@ -19,26 +21,29 @@ def here(
     return HereRuns(tmp_path, monkeypatch, capsys)
 
 
-def _kept_run(folder: Path, name: str, rate: float, cores: float) -> str:
-    """Write the run of a cluster that used so many cores at that rate; return its folder."""
+def _kept_run(
+    folder: Path, name: str, rate: float, cores: float, wait_s: float = 0.05, *,
+    profile: str = "cluster", in_flight: float = 0.1, commits: float = 0.5,
+) -> str:  # fmt: skip
+    """Write a run that used so many cores at that rate; return its folder."""
     at = datetime(2026, 1, 2, tzinfo=UTC)
     conditions = Conditions(
         started_at=at, finished_at=at, scenario="smoke", size="full", engine="native",
         environment="local", target="own service", seed=1, revision="", lab_version="0",
-        machine={}, service={"profile": "cluster"},
+        machine={"cpu": "Deep Thought", "cores": 42}, service={"profile": profile},
         options={"receivers": [{"share": 1.0, "delay_s": 0.08}]},
     )  # fmt: skip
     samples = [
         Sample(at_s=float(n), values={
-            "service.cpu_s": cores * n, "metrics.in_flight": rate * 0.1,
+            "service.cpu_s": cores * n, "metrics.in_flight": rate * in_flight,
             "metrics.processes": 3.0, "postgres.size_bytes": 1e6 + rate * n * 1500.0,
         })
         for n in range(11)
     ]  # fmt: skip
     metrics = {
         "accepted_per_s": rate, "delivered": rate * 10,
-        "end_to_end_p95_s": 0.05, "database_connections_max": 15.0,
-        "database_commits_per_webhook": 0.5, "database_wal_bytes_per_webhook": 4000.0,
+        "end_to_end_p95_s": wait_s, "database_connections_max": 15.0,
+        "database_commits_per_webhook": commits, "database_wal_bytes_per_webhook": 4000.0,
         "service_rss_max_bytes": 7e7, "api_cpu_share_of_service": 0.4,
     }  # fmt: skip
     result = RunResult(
@@ -52,10 +57,110 @@ def _kept_run(folder: Path, name: str, rate: float, cores: float) -> str:
     return str(path)
 
 
-def test_without_a_basis_there_is_no_plan(here: HereRuns) -> None:
-    ran = here("lab", "capacity", "--rate", "50000/min")
+TYPED = ("lab", "capacity", "--rate", "50000/min", "--p95", "500ms", "--payload", "2KB",
+         "--receiver-latency", "300ms")  # fmt: skip
+
+
+def test_without_a_basis_there_is_no_plan(
+    here: HereRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sureshot_lab.capacity.kept_basis.REFERENCE", tmp_path / "none.json")
+    ran = here(*TYPED)
     assert ran.code == 3
     assert "give runs with --from, or --measure" in ran.err
+
+
+def test_the_reference_is_taken_where_nothing_was_measured_and_says_whose_it_is(
+    here: HereRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "reference.json"
+    monkeypatch.setattr("sureshot_lab.capacity.kept_basis.REFERENCE", file)
+    runs = [_kept_run(tmp_path, f"run-{rate}", rate, 0.2) for rate in (100.0, 300.0)]
+    measured = here(*TYPED, "--from", runs[0], "--from", runs[1], "--keep", str(file))
+    assert measured.code == 0, measured.err
+    assert "not on yours" not in measured.out
+    ran = here(*TYPED)
+    assert ran.code == 0, ran.err
+    assert "measured on Deep Thought, 42 cores, 2026-01-02, not on yours: --measure" in ran.out
+    assert here(*TYPED, "--json").json["reference"] == "Deep Thought, 42 cores, 2026-01-02"
+    # The same file given by hand is the user's own.
+    own = here(*TYPED, "--from", str(file))
+    assert own.out == measured.out
+    ran = here(*TYPED, "--profile", "postgres")
+    assert ran.code == 3
+    assert "no reference for the profile postgres" in ran.err
+    ran = here(*TYPED, "--profile", "postgres", "--from", str(file))
+    assert ran.code == 3
+    assert "only cluster" in ran.err
+
+
+def test_a_file_keeps_the_profiles_it_is_not_given_and_nothing_else_is_overwritten(
+    here: HereRuns, tmp_path: Path
+) -> None:
+    file = tmp_path / "basis.json"
+    cluster = _kept_run(tmp_path, "run-a", 100.0, 0.2)
+    other = _kept_run(tmp_path, "run-b", 100.0, 0.2, profile="postgres")
+    assert here(*TYPED, "--from", cluster, "--keep", str(file)).code == 0
+    keeping = ("--from", other, "--profile", "postgres", "--keep", str(file))
+    assert here(*TYPED, *keeping).code == 0
+    assert set(msgspec.json.decode(file.read_bytes())) == {"cluster", "postgres"}
+    result = tmp_path / "runs" / "run-a" / "result.json"
+    before = result.read_bytes()
+    ran = here(*TYPED, "--from", cluster, "--keep", str(result))
+    assert ran.code == 3
+    assert "is no file of --keep" in ran.err
+    assert result.read_bytes() == before
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference is not measured yet")
+@pytest.mark.parametrize("profile", ["cluster", "postgres", "embedded"])
+def test_the_reference_that_is_shipped_plans_what_the_guide_shows(
+    here: HereRuns, profile: str
+) -> None:
+    ran = here(*TYPED, "--profile", profile)
+    assert ran.code in {0, 1}, ran.err
+    assert "not on yours: --measure does it here" in ran.out
+
+
+def test_the_p95_is_that_of_the_runs_nearest_to_the_demand(here: HereRuns, tmp_path: Path) -> None:
+    waits = {100.0: 0.01, 101.0: 0.02, 300.0: 0.08, 600.0: 0.4}
+    told = []
+    for rate, wait in waits.items():
+        told += ["--from", _kept_run(tmp_path, f"run-{rate:.0f}", rate, rate / 500, wait)]
+    for rate, p95_ms in ((90, 315), (310, 380), (5000, 700)):
+        ran = here("lab", "capacity", "--rate", f"{rate}/s", *told, "--json").json
+        [need] = [one for one in ran["needs"] if one["what"] == "p95 to delivered"]
+        assert need["value"] == pytest.approx(p95_ms)
+    assert "as measured at 600/s, the rate nearest to the demand" in need["how"]
+    assert next(
+        one["source"] for one in ran["factors"] if one["name"] == "waiting_p95_s"
+    ) == "measured: run-600"  # fmt: skip
+
+
+def test_traffic_tells_in_how_many_days_what_is_planned_is_full(
+    here: HereRuns, tmp_path: Path
+) -> None:
+    a = _kept_run(tmp_path, "run-a", 100.0, 0.2)
+    # Daily peaks of 410, 420 ... 500/s; one worker and one API hold 70 % of a core's 500/s each.
+    rows = [(day, hour) for day in range(10) for hour in range(24)]
+    (tmp_path / "requests.csv").write_text(
+        "\n".join(f"{86_400 * day + 3600 * hour},{(410 + 10 * day) if hour == 12 else 300}"
+                  for day, hour in rows)
+    )  # fmt: skip
+    asked = ("lab", "capacity", "--rate", "400/s", "--from", a, "--traffic", "requests.csv")
+    ran = here(*asked, "--json")
+    told = msgspec.json.decode(ran.out)
+    most = told["capacity_per_s"]
+    assert most == pytest.approx(0.7 * 500 / 0.6)
+    assert told["headroom"]["capacity"] == most
+    assert told["headroom"]["days"] == pytest.approx((most - 500) / 10, abs=0.01)
+    assert "Capacity lasts for 8 days" in here(*asked).out
+    ran = here(*asked, "--prometheus", "http://127.0.0.1:1")
+    assert ran.code == 3
+    assert "give one of them" in ran.err
+    ran = here(*asked[:-2], "--prometheus", "http://127.0.0.1:1")
+    assert ran.code == 3
+    assert "http://127.0.0.1:1 does not answer" in ran.err
 
 
 def test_a_plan_tells_each_factor_with_its_runs(here: HereRuns, tmp_path: Path) -> None:
@@ -82,10 +187,36 @@ def test_a_plan_tells_each_factor_with_its_runs(here: HereRuns, tmp_path: Path) 
     assert "measured: run-a, run-b" in late.out
 
 
-def test_a_check_tells_the_error_of_a_prediction(here: HereRuns, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"cores": 0.32 / 1.2}, 1),
+        ({"cores": 0.32 / 1.14}, 0),
+        # 20 % less in flight than was foretold; then a fifth more commits, which are only told.
+        ({"in_flight": 0.1 / 1.2}, 1),
+        ({"commits": 0.6}, 0),
+    ],
+)
+def test_a_check_fails_where_cpu_or_in_flight_is_too_far_off(
+    here: HereRuns, tmp_path: Path, changes: dict[str, Any], code: int
+) -> None:
     a = _kept_run(tmp_path, "run-a", 100.0, 0.2)
     b = _kept_run(tmp_path, "run-b", 300.0, 0.4)
-    c = _kept_run(tmp_path, "run-c", 200.0, 0.32 / 1.2)
+    c = _kept_run(tmp_path, "run-c", 200.0, **{"cores": 0.32, **changes})
     ran = here("lab", "capacity", "--from", a, "--from", b, "--from", c, "--check", c)
-    assert ran.code == 0, ran.err
-    assert "+20.0 %" in ran.out
+    assert ran.code == code, ran.err
+    assert ran.out.count("too far off") == code
+    assert ("+20.0 %" in ran.out) is (code == 1)
+    assert {"CPU", "in flight", "commits", "WAL", "connections"} <= {
+        line.split("  ")[0] for line in ran.out.splitlines()
+    }
+    assert "Gated are CPU and in flight" in ran.out
+
+
+def test_in_flight_may_be_off_by_one_request(here: HereRuns, tmp_path: Path) -> None:
+    """At low rates a few are in flight, and whole: 15 % of them is less than one."""
+    a = _kept_run(tmp_path, "run-a", 30.0, 0.06)
+    c = _kept_run(tmp_path, "run-c", 30.0, 0.06, in_flight=0.08)
+    ran = here("lab", "capacity", "--from", a, "--check", c)
+    assert ran.code == 0, ran.out
+    assert "+25.0 %" in ran.out

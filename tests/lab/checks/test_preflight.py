@@ -57,9 +57,13 @@ async def test_the_stores_of_a_cluster_are_looked_at(tmp_path: Path, profile: st
     assert "connections" in found["postgres"].evidence
 
 
-async def test_a_target_is_asked_sent_one_webhook_and_left_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sink_host", ["127.0.0.1", "127.0.0.2"])
+async def test_a_target_is_asked_sent_one_webhook_and_left_as_it_was(
+    tmp_path: Path, sink_host: str
+) -> None:
     async with running_service(tmp_path) as service:
-        told = await preflight(a_plan(tmp_path, target=service.url, **TOKENS))
+        plan = a_plan(tmp_path, target=service.url, sink_host=sink_host, **TOKENS)
+        told = await preflight(plan)
         assert failed(told) == set()
         assert await endpoints(service.url) == 0
         assert await webhooks(service.url) == ["delivered"]
@@ -93,6 +97,13 @@ async def test_a_target_that_is_not_there_fails(tmp_path: Path) -> None:
     told = await preflight(a_plan(tmp_path, target="http://127.0.0.1:1", **TOKENS))
     assert "does not answer" in checks_of(told)["target-ready"].evidence
     assert failed(told) == {"target-ready", "metrics", "endpoints", "delivery"}
+
+
+async def test_what_only_a_service_of_our_own_can_have_fails_for_a_target(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, scenario="exhaustion", target="http://127.0.0.1:1", **TOKENS)
+    told = checks_of(await preflight(plan))["environment"]
+    assert told.state == "failed"
+    assert "exhaustion needs service.descriptors" in told.evidence
 
 
 @pytest.mark.parametrize("meant", [False, True])

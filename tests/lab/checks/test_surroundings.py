@@ -30,12 +30,14 @@ from sureshot_lab.machine import describe
 from sureshot_lab.observability.rules.__main__ import main as write_rules
 from sureshot_lab.runs.client import ServiceClient
 from sureshot_lab.runs.ground import free_port, small_disk
+from sureshot_lab.runs.options import Options
 from sureshot_lab.runs.own_service import OwnService
 from sureshot_lab.scenario import Service
 from tests.lab.analysis.runs import conditions, repeated
 from tests.lab.checks.plans import a_plan
 from tests.lab.checks.stakeholder import stakeholder
 from tests.observability.programs import program
+from tests.support.servers import fresh_database
 from tests.support.service import API_TOKEN, running_service
 
 
@@ -210,6 +212,25 @@ async def test_metrics_of_something_else_fail(tmp_path: Path) -> None:
         found = (await check_monitors(Reached([], client=client), None))[0]
     assert found.state == "failed"
     assert "not with the figures of a Sureshot" in found.evidence
+
+
+@pytest.mark.parametrize("servers", ["postgres"])
+async def test_the_stores_of_a_target_are_read_where_they_are_named(
+    tmp_path: Path, servers: str
+) -> None:
+    async with running_service(tmp_path) as service, fresh_database() as database:
+        client = ServiceClient(service.url, API_TOKEN)
+        dead = "amqp://guest:guest@127.0.0.1:1/"
+        options = Options(target=service.url, database_url=database, queue_url=dead)
+        checks = await check_monitors(Reached([], client=client), None, options)
+        unnamed = await check_monitors(Reached([], client=client), None)
+    found = {check.name: check for check in checks}
+    assert found["postgres"].state == "ok"
+    assert "connections" in found["postgres"].evidence
+    assert found["rabbitmq"].state == "failed"
+    told = {check.name: check for check in unnamed}
+    assert told["postgres"].state == told["rabbitmq"].state == "not applicable"
+    assert "--database-url" in told["postgres"].evidence
 
 
 async def test_processes_that_begin_later_are_waited_for(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ def test_there_are_the_two() -> None:
     assert "pull_request" in read("ci.yml")["on"]
     assert {"workflow_dispatch", "schedule"} == read("performance.yml")["on"].keys()
     assert "bash .ci/run" in commands("ci.yml")
+    for script in (ROOT / "scripts").glob("check-*.sh"):
+        assert f"bash scripts/{script.name}" in commands("ci.yml"), "nobody would run it"
     assert "make perf" in commands("performance.yml")
 
 
@@ -61,6 +63,11 @@ def test_what_they_call_exists(name: str) -> None:
         assert made.returncode == 0, made.stderr
     for script in re.findall(r"\bbash (\S+)", commands(name)):
         assert (ROOT / script).is_file()
+
+
+def test_the_smoke_run_is_excused_for_a_busy_machine_alone() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    assert re.search(r'lab run smoke .*--output "(\S+)"[\s\S]*runs\.excuse "\1"', script)
 
 
 def test_the_run_that_make_perf_leaves_is_kept() -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sureshot_lab.cli.run_commands import changes_of
 from sureshot_lab.result import RunResult, read_result
+from sureshot_lab.scenario import load_scenario
 from sureshot_lab.sink.ledger_file import read_ledger
 from tests.cli.command import HereRuns, environment, line_with, running
 from tests.support.http import call
@@ -81,6 +83,24 @@ def test_a_wrong_wish_is_a_sentence(here: HereRuns, arguments: list[str], words:
     ran = here("lab", "traffic", "payloads", *arguments)
     assert ran.code == NOT_BEGUN
     assert words in ran.err
+
+
+@pytest.mark.parametrize("shape", ["on-off", "random", "day"])
+def test_a_load_that_changes_is_printed_as_a_scenario_takes_it(here: HereRuns, shape: str) -> None:
+    ran = here("lab", "traffic", "stages", shape, "--low", "50", "--high", "400", "--seed", "3")
+    assert ran.code == 0, ran.err
+    load = load_scenario("smoke", changes=changes_of([f"load.stages={ran.out.strip()}"])).load
+    assert load.duration_s == pytest.approx(60, abs=0.1)
+    assert load.peak_per_s == pytest.approx(400, rel=0.01)
+    assert min(min(stage[1:]) for stage in load.stages) == pytest.approx(50, rel=0.01)
+    again = here("lab", "traffic", "stages", shape, "--low", "50", "--high", "400", "--seed", "3")
+    assert again.out == ran.out
+
+
+def test_bursts_lower_than_the_quiet_are_a_sentence(here: HereRuns) -> None:
+    ran = here("lab", "traffic", "stages", "on-off", "--low", "50", "--high", "40")
+    assert ran.code == NOT_BEGUN
+    assert "--high 40 must be above 0 and not below --low 50" in ran.err
 
 
 def test_nothing_that_was_said_is_left_in_an_anonymous_recording(

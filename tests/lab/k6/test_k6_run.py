@@ -48,6 +48,7 @@ def test_what_was_measured_is_what_the_server_saw(stub: Stub, tmp_path: Path) ->
     assert not run.stopped_early
     assert run.sent == run.accepted == stub.asked["submit"]
     assert run.sent == pytest.approx(360, abs=3)
+    assert sorted(run.accepted_ids) == sorted(f"wh_{n + 1}" for n in range(run.accepted))
     assert run.latencies_us.get_total_count() == run.sent
     assert [second.intended for second in run.intervals[:3]] == [60, 150, 150]
     assert sum(second.sent for second in run.intervals) == run.sent
@@ -95,7 +96,7 @@ def test_errors_are_counted_by_kind_and_when_they_began(stub: Stub, tmp_path: Pa
     run = run_k6(load(stub, (2, 40, 40)), tmp_path)
     assert [(e.what, e.count) for e in run.errors] == [("status 503", run.sent // 4)]
     assert 0 <= run.errors[0].first_at_s < 0.5
-    assert run.accepted == len(stub.submitted)
+    assert run.accepted == len(run.accepted_ids) == len(stub.submitted)
     assert sum(second.failed for second in run.intervals) == run.errors[0].count
 
 

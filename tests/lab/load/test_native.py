@@ -58,6 +58,14 @@ async def test_a_load_lasts_as_long_as_its_stages(stub: Stub, tmp_path: Path) ->
     assert run.wall_s == pytest.approx(3, abs=0.1)
 
 
+async def test_a_load_too_low_for_a_single_arrival_is_a_load_all_the_same(
+    stub: Stub, tmp_path: Path
+) -> None:
+    made = await offer_native(offer(stub.url, (0.5, 0.5, 0.5)), tmp_path)
+    assert (made.intended, made.sent, stub.asked["submit"]) == (0, 0, 0)
+    assert made.wall_s == pytest.approx(0.5, abs=0.1)
+
+
 async def test_arrivals_leave_on_time(stub: Stub, tmp_path: Path) -> None:
     run = await offer_native(offer(stub.url, (2, 100, 100)), tmp_path)
     waited_us = run.latencies_us.get_value_at_percentile(
@@ -74,6 +82,8 @@ async def test_a_stall_of_the_server_is_in_the_latencies(stub: Stub, tmp_path: P
     assert run.latencies_us.get_value_at_percentile(99) >= 500_000
     assert run.latencies_us.get_value_at_percentile(50) < 100_000
     assert max(second.in_flight for second in run.intervals) > 50
+    late_us = run.lags_us.get_value_at_percentile(99)
+    assert late_us < run.latencies_us.get_value_at_percentile(99) / 2, "it was not the generator"
 
 
 async def test_what_the_generator_itself_is_late_counts_as_well(stub: Stub, tmp_path: Path) -> None:
@@ -88,6 +98,24 @@ async def test_what_the_generator_itself_is_late_counts_as_well(stub: Stub, tmp_
     assert run.accepted == 600
     late, served = run.latencies_us, run.service_us
     assert late.get_value_at_percentile(95) - served.get_value_at_percentile(95) > 300_000
+    assert run.lags_us.get_total_count() == 600
+    assert run.lags_us.get_value_at_percentile(95) > 300_000
+
+
+async def test_what_leaves_late_counts_in_the_second_it_left_in(stub: Stub, tmp_path: Path) -> None:
+    running = asyncio.create_task(offer_native(offer(stub.url, (3, 100, 100)), tmp_path))
+    while stub.asked["submit"] < 30:
+        await asyncio.sleep(0.02)
+    (process,) = generators(tmp_path)
+    process.suspend()
+    await asyncio.sleep(1.2)
+    process.resume()
+    run = await running
+    assert [second.intended for second in run.intervals[:3]] == [100, 100, 100]
+    assert run.sent == sum(second.sent for second in run.intervals) == 300
+    # Wherever the pause fell: some second lacks a fifth, and a later one makes up for it.
+    assert min(second.sent for second in run.intervals[:3]) < 85
+    assert max(second.sent for second in run.intervals) > 110
 
 
 async def test_a_closed_loop_hides_the_same_stall(stub: Stub, tmp_path: Path) -> None:
@@ -126,8 +154,9 @@ async def test_several_processes_are_one_load(stub: Stub, tmp_path: Path) -> Non
     run = await offer_native(one, tmp_path, watch=seen.append)
     numbers = [int(asked["payload"]["id"].removeprefix("run-")) for asked in stub.submitted]
     assert sorted(numbers) == list(range(300))
-    assert [second.sent for second in run.intervals] == [100, 200]
-    assert [second.at_s for second in seen] == [0, 1]
+    assert [second.intended for second in run.intervals[:2]] == [100, 200]
+    assert sum(second.sent for second in run.intervals) == 300
+    assert [second.at_s for second in seen[:2]] == [0, 1]
     assert len(run.cpu_shares) == len(run.files) == 3
     each = [len(path.read_text().splitlines()) for path in run.files.values()]
     assert each == [100, 100, 100]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
+import pytest
 from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ def second(number: int, latencies: Counts, *, final: bool = True, **changes: obj
     count = sum(times for _us, times in latencies)
     told: dict[str, object] = {
         "intended": count, "sent": count, "succeeded": count, "failed": 0, "dropped": 0,
-        "in_flight": 0, "service": None, "refused": [], "errors": {},
+        "in_flight": 0, "service": None, "refused": [], "lags": [], "errors": {},
     }  # fmt: skip
     return Second(number=number, final=final, latencies=latencies, **{**told, **changes})  # type: ignore[arg-type]
 
@@ -59,6 +60,14 @@ def test_a_second_is_shown_once_all_have_told_it_and_settled_later() -> None:
     assert list(totals.over()) == []
     assert [(s.sent, s.succeeded) for s in totals.intervals] == [(10, 10)]
     assert totals.latencies_us.get_total_count() == 10
+
+
+def test_how_late_each_process_was_by_itself_adds_up() -> None:
+    totals = Totals(2)
+    totals.add(0, second(0, [(10, 3)], lags=[(50, 3)]))
+    totals.add(1, second(0, [(10, 1)], lags=[(900_000, 1)]))
+    assert totals.lags_us.get_total_count() == 4
+    assert totals.lags_us.get_max_value() == pytest.approx(900_000, rel=0.01)
 
 
 def test_what_one_process_never_told_is_not_lost_when_it_was_stopped() -> None:

@@ -102,6 +102,9 @@ async def test_a_run_under_py_spy_tells_where_its_cpu_went(tmp_path: Path) -> No
     assert per_webhook == pytest.approx(result.metrics["service_cpu_us_per_webhook"], rel=0.01)
     busy = {row[0] for row in stages.rows if row[1]}
     assert {"store", "sender"} <= busy
+    functions = next(table for table in result.tables if table.name == "functions")
+    evidence = " ".join(finding.evidence for finding in result.findings)
+    assert f"CPU most went into {functions.rows[0][0]} (" in evidence
     assert not (folder / "service" / "data").exists()
 
 

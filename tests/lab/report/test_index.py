@@ -95,6 +95,21 @@ def test_trends_follow_time_and_join_only_what_may_be_compared(tmp_path: Path) -
     assert "steady, full, machine another One run: no trend yet." in text
 
 
+def test_a_level_that_changed_is_marked_and_told_and_noise_is_not(tmp_path: Path) -> None:
+    noise = (0.00, 0.03, -0.02, 0.01, -0.03, 0.02, -0.01, 0.04)
+    for day in range(16):
+        p99_s = 0.004 * (1.5 if day >= 10 else 1) * (1 + noise[day % 8])
+        cost_us = 80 * (1 + noise[day * 3 % 8])
+        run = at(good(), day, f"run{day:02}", submission_p99_s=p99_s)
+        metrics = {**run.metrics, "service_cpu_us_per_webhook": cost_us}
+        save(tmp_path, replace(run, metrics=metrics), reports=False)
+    page = index_of(tmp_path)
+    assert page.count("path", "mark") == 1
+    assert page.text.count("Changed from") == 1
+    assert "Changed from 4.02 ms to 6.00 ms" in page.text
+    assert "with the run of 2026-03-24 09:26:53 UTC, 106bcc6a90f1" in page.text
+
+
 def test_runs_that_say_nothing_are_in_no_trend(tmp_path: Path) -> None:
     save(tmp_path, at(good(), 1, "a"))
     save(tmp_path, at(replace(good(), verdict=Verdict.INVALID), 2, "b"))

@@ -29,7 +29,11 @@ def run(tmp_path: Path) -> Run:
     async def made(
         changes: dict[str, Any] | None = None, *, scenario: str = "smoke", **options: Any
     ) -> RunResult:
-        told = load_scenario(scenario, changes={**SMALL, **(changes or {})})
+        told = load_scenario(
+            scenario,
+            environment=options.get("environment", "local"),
+            changes={**SMALL, **(changes or {})},
+        )
         options = {"runs": tmp_path / "runs", "engine": "native", **options}
         result, _folder = await run_scenario(told, Options(**options))
         return result

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from sureshot_lab.analysis.leak import leak_tests
+from sureshot_lab.analysis.rules.validity import LATE_S
 from sureshot_lab.result import Verdict
 from tests.lab.k6.running import require_k6
+from tests.lab.load.offers import generators
 from tests.lab.runs.conftest import Run
 from tests.lab.runs.proxy import refusing
 from tests.support.service import ADMIN_TOKEN, API_TOKEN, running_service
@@ -44,6 +48,30 @@ async def test_a_service_stopped_for_a_second_shows_in_the_latency(run: Run, eng
         "the service goes on (SIGCONT)",
     ]
     assert result.metrics["lost"] == 0
+    if engine == "native":
+        # The stall is the service's. Only a machine too busy for the generator is told as such.
+        lag_s = result.metrics["generator_lag_p99_s"]
+        assert lag_s < result.metrics["submission_p99_s"] / 2
+        assert result.verdict is (Verdict.INVALID if lag_s > LATE_S else Verdict.FAIL)
+
+
+async def test_a_generator_stopped_for_a_second_is_invalid_not_a_fail(
+    run: Run, tmp_path: Path
+) -> None:
+    """It drops nothing and hardly uses its core; the latency is its own all the same."""
+    changes = {"load.stages": [[6, 200, 200]]}
+    running = asyncio.ensure_future(run(changes))
+    while not (found := _sending(tmp_path)):
+        await asyncio.sleep(0.05)
+    found[0].suspend()
+    await asyncio.sleep(1.0)
+    found[0].resume()
+    result = await running
+    assert result.metrics["submission_p99_s"] >= 0.5
+    assert result.metrics["generator_lag_p99_s"] >= 0.5
+    assert result.metrics["dropped_requests"] == 0
+    assert result.verdict is Verdict.INVALID
+    assert "the generator was late by itself" in result.reasons[0]
 
 
 async def test_one_submission_in_twenty_refused_is_a_fail(run: Run, tmp_path: Path) -> None:
@@ -95,6 +123,12 @@ async def test_a_kilobyte_kept_of_each_webhook_is_flagged(
     if leaking:
         assert result.metrics["leaks"] >= 1
         assert "memory" in " ".join(finding.what.lower() for finding in result.findings)
+
+
+def _sending(folder: Path) -> list[psutil.Process]:
+    """Return the generators of the load that have had something accepted."""
+    told = [ids.parent for ids in folder.rglob("load/generator-*.ids") if ids.stat().st_size]
+    return [one for place in told for one in generators(place)]
 
 
 def _python(folder: Path) -> Path:

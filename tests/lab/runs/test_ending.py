@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from sureshot_lab.runs.options import Options, refuse_production
 from sureshot_lab.runs.run import run_scenario
 from sureshot_lab.scenario import load_scenario
 from tests.lab.runs.conftest import Run
-from tests.support.service import ADMIN_TOKEN, API_TOKEN, running_service
 
 ROOT = Path(__file__).parents[3]
 STARTS_WITHIN_S = 60
@@ -36,15 +36,12 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) ->
     child = subprocess.Popen(
         [sys.executable, "-m", "sureshot", "lab", "run", "smoke", *changes],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
-    until_s = time.monotonic() + STARTS_WITHIN_S
-    while not list(tmp_path.glob("runs/*/load/generator-0.ids")):
-        assert time.monotonic() < until_s
-        time.sleep(0.1)
-    time.sleep(3.0)
+    _load_begins(tmp_path)
     started = psutil.Process(child.pid).children(recursive=True)
     assert len(started) >= 3, "service, sink and generator"
-    child.send_signal(signal.SIGINT)
+    os.killpg(child.pid, signal.SIGINT)
     stdout, stderr = child.communicate(timeout=60)
     assert child.returncode == 2, stdout + stderr
     assert "stopping; what was measured is kept" in stderr
@@ -52,8 +49,46 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) ->
     assert (result["verdict"], result["partial"]) == ("INVALID", True)
     assert "the run was stopped before its end" in result["reasons"]
     assert 50 < result["metrics"]["accepted"] < 3000
+    # A terminal sends Ctrl-C to all of its processes: the service is not to heed it.
+    assert result["metrics"]["service_restarts"] == 0
     gone = psutil.wait_procs(started, timeout=5)[1]
     assert gone == []
+
+
+def test_a_second_ctrl_c_ends_it_at_once_and_leaves_no_process(tmp_path: Path) -> None:
+    changes = ["--set", "load.stages=[[60,100,100]]", "--set", "load.warm_up_s=0"]
+    # Receivers that hold for 20 s: stopped in order, the service would wait for them.
+    changes += ["--set", "sink.behaviour=[{share=1.0,delay_s=20.0}]"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sureshot", "lab", "run", "smoke", *changes],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    _load_begins(tmp_path)
+    started = psutil.Process(child.pid).children(recursive=True)
+    assert len(started) >= 3, "service, sink and generator"
+    os.killpg(child.pid, signal.SIGINT)
+    time.sleep(1.0)
+    os.killpg(child.pid, signal.SIGINT)
+    signalled_s = time.monotonic()
+    stdout, stderr = child.communicate(timeout=60)
+    assert time.monotonic() - signalled_s < 10
+    assert child.returncode == 2, stdout + stderr
+    assert "ended at once" in stderr.splitlines()[-1]
+    assert "Traceback" not in stderr
+    assert psutil.wait_procs(started, timeout=5)[1] == []
+    result = json.loads(next(tmp_path.glob("runs/*/result.json")).read_text())
+    assert (result["verdict"], result["partial"]) == ("INVALID", True)
+    assert result["reasons"] == ["the run broke off: it was ended at once"]
+    assert result["metrics"]["accepted"] > 50
+
+
+def _load_begins(folder: Path) -> None:
+    until_s = time.monotonic() + STARTS_WITHIN_S
+    while not list(folder.glob("runs/*/load/generator-0.ids")):
+        assert time.monotonic() < until_s
+        time.sleep(0.1)
+    time.sleep(3.0)
 
 
 async def test_a_run_that_is_stopped_before_its_load_begins_has_a_result_too(
@@ -126,17 +161,3 @@ def test_production_is_refused_unless_it_is_meant(
 async def test_a_service_that_does_not_start_says_why(run: Run) -> None:
     with pytest.raises(TargetUnreachable, match="SURESHOT_LEASE_S"):
         await run({"service.settings": {"lease_s": 1}})
-
-
-async def test_a_fault_in_somebody_elses_service_is_refused(run: Run, tmp_path: Path) -> None:
-    async with running_service(tmp_path) as service:
-        result = await run(
-            {"fault": [{"kind": "kill", "at_s": 1}]},
-            target=service.url, token=API_TOKEN, admin_token=ADMIN_TOKEN,
-        )  # fmt: skip
-    assert "needs a service of the laboratory's own" in result.reasons[0]
-
-
-async def test_a_disk_that_nobody_made_small_cannot_grow(run: Run) -> None:
-    result = await run({"fault": [{"kind": "disk-grows", "at_s": 1}]})
-    assert "needs service.disk_bytes" in result.reasons[0]

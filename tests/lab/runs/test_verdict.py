@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from sureshot_lab.analysis.rules.validity import LATE_S
 from sureshot_lab.result import ErrorCount, Gate, Verdict
 from sureshot_lab.runs.verdict import Evidence, decide, main_error
+from sureshot_lab.targets import load_targets
 
 
 def gate(
@@ -27,6 +29,12 @@ def evidence(**changes: Any) -> Evidence:
     return Evidence(**{**sound, **changes})
 
 
+SLOW = Gate(
+    name="submission-p99", metric="submission_p99_s", comparison="<", limit=0.1, unit="s",
+    value=0.5, passed=False, title="Submission-P99",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("found", "gates", "verdict", "told"),
     [
@@ -39,6 +47,18 @@ def evidence(**changes: Any) -> Evidence:
         (evidence(sent=990), [gate()], Verdict.PASS, "hold"),
         (evidence(sent=0, intended=0), [gate()], Verdict.INVALID, "not one request"),
         (evidence(generator_share=0.81), [gate()], Verdict.INVALID, "81% of its core"),
+        (evidence(own_lag_p99_s=0.6), [gate()], Verdict.PASS, "hold"),
+        (evidence(own_lag_p99_s=0.6), [SLOW], Verdict.INVALID, "late by itself"),
+        (evidence(own_lag_p99_s=0.009), [SLOW], Verdict.FAIL, "Submission-P99"),
+        (
+            evidence(own_lag_p99_s=0.6), [SLOW, gate(value=0.5, passed=False)], Verdict.FAIL,
+            "Submission-P99",
+        ),
+        (evidence(own_lag_p99_s=1.2), [gate()], Verdict.INVALID, "1.20 s after its time"),
+        (
+            evidence(own_lag_p99_s=0.2, lag_limit_s=0.1), [gate()], Verdict.INVALID,
+            "late by itself",
+        ),
         (evidence(steal_share=0.06), [gate()], Verdict.INVALID, "6.0% of the CPU"),
         (evidence(ledger_gap="it died"), [gate()], Verdict.INVALID, "it died"),
         (evidence(accepted=0), [gate("lost", 0.0)], Verdict.INVALID, "not one webhook"),
@@ -67,6 +87,36 @@ def test_every_reason_is_told_not_only_the_first() -> None:
         evidence(dropped=2, generator_share=0.9), [gate(value=0.1, passed=False)]
     )
     assert len(reasons) == 3
+
+
+@pytest.mark.parametrize(
+    ("metric", "source"),
+    [
+        ("database_connections_max", "postgres"),
+        ("database_commits_per_webhook", "postgres"),
+        ("queue_unacked_max", "rabbitmq"),
+        ("queue_latency_p99_s", "metrics"),
+        ("service_cpu_share", "processes"),
+        ("host_steal_share", "host"),
+    ],
+)
+def test_why_a_figure_is_missing_is_told_by_the_source_it_comes_from(
+    metric: str, source: str
+) -> None:
+    unread = [f"{source}: failed 9 of 9 reads", "sqlite: failed 1 of 9 reads"]
+    _verdict, reasons = decide(
+        evidence(unread=unread), [gate(metric, value=None, passed=None), gate()]
+    )
+    assert reasons == [f"{metric.title()} was not measured ({source}: failed 9 of 9 reads)"]
+
+
+def test_the_lateness_that_matters_is_a_tenth_of_the_tightest_limit_it_is_part_of() -> None:
+    limits = [
+        target.limit
+        for target in load_targets().target
+        if target.metric.startswith(("submission_", "end_to_end_"))
+    ]
+    assert pytest.approx(min(limits) / 10) == LATE_S
 
 
 def test_a_refused_token_is_named() -> None:

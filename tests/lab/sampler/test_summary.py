@@ -126,6 +126,24 @@ def test_the_database_is_asked_before_the_service_is_believed() -> None:
     assert summarise(asked)["database_connections_max"] == 5
 
 
+def test_the_brokers_memory_and_the_pods_count_at_their_highest() -> None:
+    taken = [
+        Sample(
+            at_s=float(s),
+            values={
+                "rabbitmq.unacked": held,
+                "rabbitmq.memory_bytes": held * MIB,
+                "kubernetes.memory_max_bytes": held * 2 * MIB,
+            },
+        )
+        for s, held in enumerate((3.0, 5.0, 4.0))
+    ]
+    metrics = summarise(taken)
+    assert metrics["queue_unacked_max"] == 5
+    assert metrics["queue_memory_max_bytes"] == 5 * MIB
+    assert metrics["pod_memory_max_bytes"] == 10 * MIB
+
+
 def test_nothing_sampled_is_nothing_known() -> None:
     assert summarise([]) == {}
     assert summarise([Sample(at_s=0.0, values={"sampler.lag_s": 0.0})], RUN, delivered=5) == {}

@@ -11,11 +11,21 @@ from sureshot_lab.errors import LabError
 from sureshot_lab.scaling.deployment import Seen, Site
 from sureshot_lab.scaling.page import write_page
 from sureshot_lab.scaling.policies import HpaOnCpu, Sureshot
-from sureshot_lab.scaling.side_by_side import OURS, Against, Mean, against, mean, play_all, verdict
+from sureshot_lab.scaling.side_by_side import (
+    BY_KEDA,
+    OURS,
+    Against,
+    Mean,
+    against,
+    mean,
+    play_all,
+    verdict,
+)
 from sureshot_lab.scaling.traces import SHAPES, Trace, make_trace
 from sureshot_lab.scaling.trial import flaps, longest, play
 
 SITE = Site()
+OTHERS = ("HPA on CPU", "KEDA on depth")
 NEVER_SEEN = range(101, 106)
 """Draws that were not looked at when the policy's numbers were chosen."""
 
@@ -82,7 +92,7 @@ def test_an_unknown_trace_is_a_sentence() -> None:
 @pytest.mark.parametrize("name", ["step", "ramp", "spike", "bursty"])
 def test_ours_is_late_less_and_costs_no_more_on_draws_it_was_not_made_on(name: str) -> None:
     means = [mean(outcomes) for outcomes in play_all(name, NEVER_SEEN, SITE)]
-    for found in against(means):
+    for found in (one for one in against(means) if one.ours == OURS):
         assert found.later <= 1e-4, found
         assert found.cost <= 1.05, found
         if name != "ramp":  # there nobody but KEDA on depth is late
@@ -110,11 +120,25 @@ def test_the_verdict_names_every_trace_where_ours_is_worse() -> None:
         Against("step", "HPA on CPU", 0.1, -0.5, 0.9),
         Against("spike", "HPA on CPU", 2.0, 0.2, 1.2),
         Against("step", "KEDA on depth", None, 0.0, 1.0),
+        Against("spike", "KEDA on depth", 1.5, 0.1, 0.6, BY_KEDA),
     ]
     assert verdict(found) == [
         "Sureshot against HPA on CPU: later on spike, dearer on spike (+20.0%).",
         "Sureshot against KEDA on depth: nowhere later, nowhere dearer.",
+        "Sureshot by KEDA against KEDA on depth: later on spike, nowhere dearer.",
     ]
+
+
+def test_what_the_manifests_ship_is_held_against_the_others_too() -> None:
+    means = [mean(outcomes) for outcomes in play_all("step", [1], SITE)]
+    pairs = {(one.ours, one.policy) for one in against(means)}
+    assert pairs == {(way, other) for way in (OURS, BY_KEDA) for other in OTHERS}
+    (by_keda,) = (
+        one for one in against(means) if (one.ours, one.policy) == (BY_KEDA, "HPA on CPU")
+    )
+    # A decision every fifteen seconds instead of every second; still well before CPU is seen.
+    assert by_keda.late is not None
+    assert by_keda.late < 0.5
 
 
 def test_sums_are_means_and_times_the_worst() -> None:

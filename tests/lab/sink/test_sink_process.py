@@ -18,6 +18,7 @@ import pytest
 
 from sureshot_lab.errors import LabError
 from sureshot_lab.scenario import Behaviour, Sink
+from sureshot_lab.sink.address import listening_host
 from sureshot_lab.sink.process import SinkFailed, SinkProcess
 from sureshot_lab.sink.reconciliation import reconcile
 from tests.lab.sink.webhooks import OTHER, SECRET, signed, timed, webhook
@@ -125,6 +126,35 @@ async def test_secrets_can_be_told_while_it_runs(tmp_path: Path) -> None:
     assert (result.bad_signatures, result.unverified, len(result.ids)) == (2, 0, 4)
 
 
+@pytest.mark.parametrize("told", ["127.0.0.2", "hooks.example"])
+async def test_a_sink_for_others_is_reached_there_and_keeps_its_control_to_itself(
+    tmp_path: Path, told: str
+) -> None:
+    async with SinkProcess.start(tmp_path, Sink(), 1, [SECRET], reached_at=told) as sink:
+        assert sink.url(0) == f"http://{told}:{sink.port}/e/0"
+        there = f"http://127.0.0.2:{sink.port}"
+        [taken] = await exchange(there, signed("wh_1", SECRET))
+        assert taken.status == 200
+        for control in (b"GET /.sink/stats", b"POST /.sink/finish"):
+            request = control + b" HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n"
+            [refused] = await exchange(there, request)
+            assert refused.status == 404
+        assert (await sink.stats()).delivered == 1
+        assert (await sink.finish()).ids == ["wh_1"]
+
+
+def test_it_listens_to_others_only_for_those_who_were_told_of_it() -> None:
+    for told, listens in {
+        "127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "127.0.0.2": "127.0.0.2",
+        # Not of this machine: a router translates it, or a name leads here.
+        "192.0.2.1": "0.0.0.0", "2001:db8::1": "::", "hooks.example": "0.0.0.0",
+    }.items():  # fmt: skip
+        assert listening_host(told) == listens, told
+    for wrong in ("http://10.0.0.5", "10.0.0.5:9000", ""):
+        with pytest.raises(LabError, match="--sink-port"):
+            listening_host(wrong)
+
+
 async def test_faults_are_switched_at_run_time(tmp_path: Path) -> None:
     async with SinkProcess.start(tmp_path, Sink(), 1) as sink:
         assert (await sink.fault("fails")).mode == "fails"
@@ -143,6 +173,24 @@ async def test_a_reset_between_two_loads(tmp_path: Path) -> None:
         await sink.reset()
         await send(sink, "wh_2")
         assert (await sink.finish()).ids == ["wh_2"]
+
+
+async def test_a_turn_between_two_loads_refuses_nothing_and_leaves_nothing_out(
+    tmp_path: Path,
+) -> None:
+    async with SinkProcess.start(tmp_path, Sink(), 1) as sink:
+        await send(sink, "wh_1")
+        sending = asyncio.create_task(send(sink, *[f"wh_{n}" for n in range(2, 200)]))
+        first = await sink.turn()
+        await sending
+        last = await sink.finish()
+        with pytest.raises(SinkFailed, match="only a reset begins another"):
+            await sink.turn()
+    before = [entry.webhook_id for entry in first.entries()]
+    assert (first.problem, last.incomplete) == ("", False)
+    assert before[0] == "wh_1"
+    assert sorted([*before, *last.ids]) == sorted(f"wh_{n}" for n in range(1, 200))
+    assert not (tmp_path / "ledger-before.bin").exists()
 
 
 async def test_a_killed_sink_gives_an_incomplete_result(tmp_path: Path) -> None:

@@ -24,32 +24,57 @@ RUN_LONGER = (
     "So short a run does not tell a leak from buffers that fill: run it again with at least "
     f"{SURE_S // 60} minutes of the same load before you look for one."
 )
+FRAMES = 3
+SEEN_BY_PROFILE = ("CPU of the service's busiest process", "CPU of the machine")
 FULL_CPU = 0.90
 """Share of a core from which work waits for it."""
 
 
 def what_was_full_first(result: RunResult) -> Iterator[Finding]:
-    """Tell the bottleneck, with the use of everything next to it."""
+    """Tell the bottleneck, with the use of everything next to it, and the functions it is in.
+
+    Those are of a profile taken with the run; where there is none, a full CPU asks for it.
+    """
     verdict = bottleneck(result)
     if not verdict.uses:
         return
+    frames = _top_frames(result)
     if verdict.first is None:
         growing = verdict.backlog_per_s is not None
         yield finding(
             Severity.WARNING if growing else Severity.NOTE,
             "The queue grew though nothing was full" if growing else "Nothing was saturated",
-            verdict.sentence,
+            verdict.sentence + frames,
             "Look at in-flight and rate limits, and at how long receivers take." if growing else "",
         )
         return
     resource = verdict.first.resource
     ours = resource.owner in {Owner.SERVICE, Owner.STORE}
+    profile = "" if frames or resource.name not in SEEN_BY_PROFILE else _profile_it(result)
     yield finding(
         Severity.WARNING if ours else Severity.CRITICAL,
         f"Bottleneck: {resource.name}",
-        verdict.sentence,
-        f"{resource.advice[:1].upper()}{resource.advice[1:]}.",
+        verdict.sentence + frames,
+        f"{resource.advice[:1].upper()}{resource.advice[1:]}.{profile}",
     )
+
+
+def _top_frames(result: RunResult) -> str:
+    """Return what took most of the service's CPU; empty without a profile of it."""
+    table = next((one for one in result.tables if one.name == "functions"), None)
+    if table is None or not table.rows:
+        return ""
+    named = [
+        f"{function} ({where}) {own} %" if where else f"{function} {own} %"
+        for function, where, own, *_rest in table.rows[:FRAMES]
+    ]
+    return f" Of the service's own CPU most went into {', '.join(named)}."
+
+
+def _profile_it(result: RunResult) -> str:
+    # A search is no single load, which a profile has to be of.
+    scenario = "load" if "capacity_per_s" in result.metrics else result.scenario
+    return f" `sureshot lab profile {scenario}` tells which functions it goes into."
 
 
 def leaks(result: RunResult) -> Iterator[Finding]:

@@ -15,6 +15,13 @@ ACHIEVED_SHARE = 0.99
 GENERATOR_SHARE = 0.80
 STEAL_SHARE = 0.05
 """Beyond these a run is INVALID (``runs.verdict``)."""
+LATE_S = 0.010
+"""The generator's own lateness (p99) that can turn a kept limit into a missed one.
+
+A tenth of the tightest limit there is on a latency that has it in (``api-latency``).
+"""
+OTHER_SECOND_S = 1.0
+"""So late (p99) that one arrival in 100 was part of another second's load."""
 BEYOND = 100
 """A percentile rests on the values beyond it: with fewer it is a matter of luck."""
 
@@ -34,11 +41,33 @@ def load_not_offered(result: RunResult) -> Iterator[Finding]:
             "`load.generators`), or offer less.",
         )
     elif intended and sent is not None and sent < ACHIEVED_SHARE * intended:
+        evidence = f"{told(sent, 'per_s')} were sent of {told(intended, 'per_s')} intended."
+        if metrics.get("generator_lag_p99_s", LATE_S + 1) <= LATE_S:
+            yield finding(
+                Severity.WARNING,
+                "The service held the load up",
+                f"{evidence} The generator was on time; every connection waited for an answer.",
+                "See what the service waits for, or offer less: the waiting is in the latencies.",
+            )
+            return
         yield finding(
             Severity.CRITICAL,
             "The intended load was not offered",
-            f"{told(sent, 'per_s')} were sent of {told(intended, 'per_s')} intended.",
+            evidence,
             "See what held the generator up; every rate of this run is a lower bound.",
+        )
+
+
+def generator_late(result: RunResult) -> Iterator[Finding]:
+    """Tell when the generator's own lateness is part of the latency."""
+    lag_s = result.metrics.get("generator_lag_p99_s", 0.0)
+    if lag_s > LATE_S:
+        yield finding(
+            Severity.CRITICAL if lag_s > OTHER_SECOND_S else Severity.WARNING,
+            "The generator was late by itself",
+            f"It got to one arrival in 100 more than {told(lag_s, 's')} after its time.",
+            "See what else used the CPU, or add a generator (`load.generators`); latencies are "
+            "better than this run tells.",
         )
 
 
@@ -112,8 +141,24 @@ def too_few_for_a_percentile(result: RunResult) -> Iterator[Finding]:
     )
 
 
+def settings_of_its_own(result: RunResult) -> Iterator[Finding]:
+    """Tell when a target ran with other settings than the scenario's service would have."""
+    left_out = result.conditions.service.get("not_applied")
+    if left_out:
+        yield finding(
+            Severity.WARNING,
+            "The scenario's settings were not applied",
+            f"{result.conditions.target} has settings of its own; a service of the laboratory's "
+            f"would have had {left_out}.",
+            "Give the target the same settings (`SURESHOT_<NAME>`), or read the gates with that "
+            "in mind.",
+        )
+
+
 RULES: tuple[Rule, ...] = (
+    settings_of_its_own,
     load_not_offered,
+    generator_late,
     generator_at_its_limit,
     host_takes_cpu_away,
     measurements_disagree,

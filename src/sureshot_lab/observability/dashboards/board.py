@@ -17,7 +17,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from sureshot_lab.observability.dashboards.panel import SOURCE, Panel
+from sureshot_lab.observability.dashboards.panel import ALERTING, SOURCE, Panel
 
 COLUMNS = 24
 TAG = "sureshot"
@@ -53,11 +53,18 @@ JOBS = Variable(
     query="label_values(sureshot_backlog, job)",
     first="sureshot",
 )
+NAMESPACES = Variable(
+    name="namespace",
+    label="Namespace",
+    description="Deployments of a cluster that has several; else there is no choice",
+    query='label_values(sureshot_backlog{job="$job"}, namespace)',
+    several=True,
+)
 INSTANCES = Variable(
     name="instance",
     label="Process",
     description="Processes; figures of the whole deployment do not depend on it",
-    query='label_values(sureshot_backlog{job="$job"}, instance)',
+    query='label_values(sureshot_backlog{job="$job",namespace=~"$namespace"}, instance)',
     several=True,
 )
 
@@ -69,7 +76,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     description: str
     rows: Sequence[Row]
-    variables: Sequence[Variable] = (JOBS, INSTANCES)
+    variables: Sequence[Variable] = (JOBS, NAMESPACES, INSTANCES)
     since: str = "now-1h"
 
     def text(self) -> str:
@@ -139,4 +146,4 @@ def _siblings() -> builders.DashboardLink:
 
 def _alerts() -> builders.AnnotationQuery:
     alerts = builders.AnnotationQuery().name("Alerts").datasource(SOURCE).icon_color("red")
-    return alerts.enable(True).expr('ALERTS{alertstate="firing",service="sureshot"}')
+    return alerts.enable(True).expr(f'ALERTS{{{ALERTING},alertstate="firing"}}')

@@ -7,7 +7,7 @@ k6 writes them to Prometheus as it runs:
 
 from __future__ import annotations
 
-from sureshot_lab.observability.dashboards.board import JOBS, Board, Row, Variable
+from sureshot_lab.observability.dashboards.board import JOBS, NAMESPACES, Board, Row, Variable
 from sureshot_lab.observability.dashboards.panel import (
     GREEN,
     JOB,
@@ -46,7 +46,7 @@ def load_test_run(targets: Targets) -> Board:
             Row("As the client sees it", _client(targets)),
             Row("The service meanwhile", _service(targets)),
         ],
-        variables=(JOBS, RUNS),
+        variables=(JOBS, NAMESPACES, RUNS),
         since="now-30m",
     )
 

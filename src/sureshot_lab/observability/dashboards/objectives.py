@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sureshot_lab.observability.dashboards.board import JOBS, Board, Row
+from sureshot_lab.observability.dashboards.board import JOBS, NAMESPACES, Board, Row
 from sureshot_lab.observability.dashboards.panel import (
+    ALERTING,
     GREEN,
     JOB,
     ORANGE,
@@ -19,7 +20,7 @@ from sureshot_lab.observability.dashboards.panel import (
 from sureshot_lab.observability.rules.slo import BURNS, WINDOWS, Objective, objectives
 from sureshot_lab.targets import Targets
 
-FIRING = 'ALERTS{service="sureshot",alertstate="firing"}'
+FIRING = f'ALERTS{{{ALERTING},alertstate="firing"}}'
 
 
 def slo_and_alerts(targets: Targets) -> Board:
@@ -28,12 +29,12 @@ def slo_and_alerts(targets: Targets) -> Board:
     return Board(
         uid="sureshot-objectives",
         title="Sureshot objectives and alerts",
-        description="Two objectives with their error budgets, and every alert.",
+        description="The objectives with their error budgets, and every alert.",
         rows=[
             *(Row(objective.title, _objective(objective)) for objective in kept),
             Row("Alerts", _alerts()),
         ],
-        variables=(JOBS,),
+        variables=(JOBS, NAMESPACES),
         since="now-6h",
     )
 
@@ -59,7 +60,7 @@ def _objective(objective: Objective) -> list[Panel]:
 def _alerts() -> list[Panel]:
     return [
         listing("Alerts now", "Pending and firing; docs/runbooks has a page for each.",
-                'ALERTS{service="sureshot"}', width=12),
+                f"ALERTS{{{ALERTING}}}", width=12),
         chart("Firing", "How many alerts of each name fire.", "short",
               Query(f"count by (alertname) ({FIRING})", "{{alertname}}"), stacked=True, width=12),
     ]  # fmt: skip

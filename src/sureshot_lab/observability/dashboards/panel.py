@@ -20,8 +20,10 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-JOB = 'job="$job"'
-PROCESS = 'job="$job",instance=~"$instance"'
+JOB = 'job="$job",namespace=~"$namespace"'
+PROCESS = f'{JOB},instance=~"$instance"'
+ALERTING = 'service="sureshot",namespace=~"$namespace|"'
+"""Alerts of the chosen deployments, and those that no namespace is known of."""
 WINDOW = "$__rate_interval"
 
 GREEN, YELLOW, ORANGE, RED = "green", "yellow", "orange", "red"
@@ -50,11 +52,17 @@ def chart(
     steps: Sequence[Step] = (),
     stacked: bool = False,
     width: int = 8,
+    apart: str = "",
 ) -> timeseries.Panel:
-    """Return a chart of *queries*; each of *steps* is a dashed line."""
+    """Return a chart of *queries*; each of *steps* is a dashed line.
+
+    *apart* is the least time between two points, ``1h``, of what is dear to evaluate.
+    """
     panel = timeseries.Panel().title(title).description(description).datasource(SOURCE)
     panel.unit(unit).span(width).height(8).line_width(1).fill_opacity(5).axis_soft_min(0)
     panel.legend(_legend()).tooltip(_tooltip()).targets(_targets(queries))
+    if apart:
+        panel.interval(apart)
     if steps:
         panel.thresholds(_thresholds(steps)).thresholds_style(_dashed())
     if stacked:

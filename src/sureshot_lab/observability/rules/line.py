@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sureshot_lab.observability.expressions import JOB
+from sureshot_lab.observability.expressions import BY, JOB
 from sureshot_lab.observability.rules.rule import Alert, AlertGroup, Severity
 
 BACKLOG_LIMIT = 1_000_000
@@ -22,8 +22,8 @@ def _stuck() -> list[Alert]:
             name="SureshotNothingSent",
             # Attempts by their duration: that series is there before the first attempt is.
             expression=(
-                f"sum by (job) (rate(sureshot_webhooks_accepted_total{{{JOB}}}[5m])) > 0\n"
-                "unless on (job) sum by (job) "
+                f"sum by ({BY}) (rate(sureshot_webhooks_accepted_total{{{JOB}}}[5m])) > 0\n"
+                f"unless on ({BY}) sum by ({BY}) "
                 f"(rate(sureshot_delivery_duration_seconds_count{{{JOB}}}[5m])) > 0"
             ),
             severity=Severity.PAGE,
@@ -35,8 +35,8 @@ def _stuck() -> list[Alert]:
         Alert(
             name="SureshotQueueStuck",
             expression=(
-                f"max by (job) (sureshot_queue_depth{{{JOB}}}) > 0\n"
-                "unless on (job) sum by (job) "
+                f"max by ({BY}) (sureshot_queue_depth{{{JOB}}}) > 0\n"
+                f"unless on ({BY}) sum by ({BY}) "
                 f"(rate(sureshot_queue_latency_seconds_count{{{JOB}}}[2m])) > 0"
             ),
             severity=Severity.PAGE,
@@ -53,7 +53,7 @@ def _late() -> list[Alert]:
         Alert(
             name="SureshotWebhooksOverdue",
             # A ticket: webhooks held back for a disabled or broken endpoint are overdue too.
-            expression=f"max by (job) (sureshot_oldest_due_seconds{{{JOB}}}) > {OVERDUE_S}",
+            expression=f"max by ({BY}) (sureshot_oldest_due_seconds{{{JOB}}}) > {OVERDUE_S}",
             severity=Severity.TICKET,
             summary="A webhook has been due for more than 5 minutes",
             description="The oldest webhook that is due and not being sent has been due for "
@@ -68,7 +68,7 @@ def _filling() -> list[Alert]:
     return [
         Alert(
             name="SureshotBacklogNearLimit",
-            expression=f"max by (job) ({backlog}) > {BACKLOG_LIMIT * 8 // 10}",
+            expression=f"max by ({BY}) ({backlog}) > {BACKLOG_LIMIT * 8 // 10}",
             severity=Severity.PAGE,
             summary=f"The backlog is above 80 % of {BACKLOG_LIMIT:,}",
             description='{{ $value | printf "%.0f" }} webhooks wait to be delivered; at '
@@ -77,7 +77,9 @@ def _filling() -> list[Alert]:
         ),
         Alert(
             name="SureshotBacklogFillsUp",
-            expression=f"max by (job) (predict_linear({backlog}[30m], 4 * 3600)) > {BACKLOG_LIMIT}",
+            expression=(
+                f"max by ({BY}) (predict_linear({backlog}[30m], 4 * 3600)) > {BACKLOG_LIMIT}"
+            ),
             severity=Severity.TICKET,
             summary="The backlog will be full within 4 hours",
             description="As it grew in the last 30 minutes, the backlog is "
@@ -94,9 +96,9 @@ def _refusing() -> Alert:
     return Alert(
         name="SureshotSubmissionsRejected",
         expression=(
-            f"sum by (job, reason) ({refused})\n"
-            "/ on (job) group_left ()\n"
-            f"(sum by (job) ({refused}) + sum by (job) ({accepted})) > 0.01"
+            f"sum by ({BY}, reason) ({refused})\n"
+            f"/ on ({BY}) group_left ()\n"
+            f"(sum by ({BY}) ({refused}) + sum by ({BY}) ({accepted})) > 0.01"
         ),
         severity=Severity.PAGE,
         summary="Submissions are refused at a limit",

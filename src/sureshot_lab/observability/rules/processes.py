@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sureshot_lab.observability.expressions import JOB
+from sureshot_lab.observability.expressions import BY, JOB
 from sureshot_lab.observability.rules.rule import Alert, AlertGroup, Severity
 
 DESCRIPTORS_SHARE = 0.8
@@ -11,21 +11,60 @@ DESCRIPTORS_SHARE = 0.8
 
 def process_alerts() -> AlertGroup:
     """Return the alerts."""
-    return AlertGroup("sureshot-processes", [*_gone(), *_ailing()])
+    return AlertGroup("sureshot-processes", [*_none_left(), *_gone(), *_ailing()])
 
 
-def _gone() -> list[Alert]:
+def _none_left() -> list[Alert]:
     return [
         Alert(
             name="SureshotDown",
-            # Also when service discovery finds no process at all.
-            expression=f"absent(up{{{JOB}}} == 1)",
+            # Each deployment that had a process within the hour, whether discovery still finds
+            # it or not; the last line when none is found anywhere, which tells no namespace.
+            expression=(
+                f"max by ({BY}) (max_over_time(up{{{JOB}}}[1h]))\n"
+                f"unless max by ({BY}) (up{{{JOB}}}) == 1\n"
+                f"or on (job) absent(up{{{JOB}}})"
+            ),
             severity=Severity.PAGE,
             summary="No process of the service answers",
             description="For 30 seconds no process has answered Prometheus: nothing is accepted, "
             "nothing is delivered.",
             hold_s=30.0,
         ),
+        Alert(
+            name="SureshotApiDown",
+            expression=_without("api"),
+            severity=Severity.PAGE,
+            summary="No process answers submissions",
+            description="Others run, but for a minute no process with the API has answered "
+            "Prometheus: nothing is accepted. What was accepted before is delivered.",
+            hold_s=60.0,
+        ),
+        Alert(
+            name="SureshotWorkersDown",
+            expression=_without("worker"),
+            severity=Severity.PAGE,
+            summary="No process sends webhooks",
+            description="Others run, but for a minute no worker has answered Prometheus: what is "
+            "accepted waits, and nothing is delivered.",
+            hold_s=60.0,
+        ),
+    ]
+
+
+def _without(role: str) -> str:
+    """Return what is true where processes answer, but none that does the work of *role*.
+
+    One without a role, or of the role ``all``, does everything.
+    """
+    return (
+        f"max by ({BY}) (up{{{JOB}}}) == 1\n"
+        f'unless max by ({BY}) (up{{{JOB},role=~"{role}|all|"}}) == 1'
+    )
+
+
+def _gone() -> list[Alert]:
+    return [
         Alert(
             name="SureshotProcessDown",
             expression=f"up{{{JOB}}} == 0",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sureshot_lab.observability.expressions import JOB
+from sureshot_lab.observability.expressions import BY, JOB
 from sureshot_lab.observability.rules.rule import Alert, AlertGroup, Severity
 
 BREAKERS = 10
@@ -24,7 +24,7 @@ def _failing() -> list[Alert]:
     return [
         Alert(
             name="SureshotBreakersOpen",
-            expression=f"max by (job) (sureshot_breaker_open{{{JOB}}}) > {BREAKERS}",
+            expression=f"max by ({BY}) (sureshot_breaker_open{{{JOB}}}) > {BREAKERS}",
             severity=Severity.TICKET,
             summary="Many receivers are in trouble at once",
             description='{{ $value | printf "%.0f" }} endpoints have an open breaker for 10 '
@@ -34,9 +34,9 @@ def _failing() -> list[Alert]:
         Alert(
             name="SureshotMostAttemptsFail",
             expression=(
-                f"sum by (job) (rate({failed}))\n"
-                f"/ sum by (job) (rate({attempts})) > {FAILING_SHARE}\n"
-                f"and sum by (job) (increase({failed})) > 100"
+                f"sum by ({BY}) (rate({failed}))\n"
+                f"/ sum by ({BY}) (rate({attempts})) > {FAILING_SHARE}\n"
+                f"and sum by ({BY}) (increase({failed})) > 100"
             ),
             severity=Severity.PAGE,
             summary="Most attempts fail",
@@ -53,7 +53,7 @@ def _given_up() -> list[Alert]:
     return [
         Alert(
             name="SureshotDeadLetters",
-            expression=f"sum by (job) (increase({failed})) > {DEAD_LETTERS}",
+            expression=f"sum by ({BY}) (increase({failed})) > {DEAD_LETTERS}",
             severity=Severity.TICKET,
             summary="Many webhooks failed for good",
             description='{{ $value | printf "%.0f" }} webhooks became dead letters in the last '
@@ -61,7 +61,7 @@ def _given_up() -> list[Alert]:
         ),
         Alert(
             name="SureshotPoisonedMessages",
-            expression=f"sum by (job) (increase({poisoned})) > 0",
+            expression=f"sum by ({BY}) (increase({poisoned})) > 0",
             severity=Severity.TICKET,
             summary="The broker delivered messages nobody can read",
             description='{{ $value | printf "%.0f" }} messages could not be read in the last '

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sureshot_lab.observability.expressions import JOB
+from sureshot_lab.observability.expressions import BY, JOB
 from sureshot_lab.observability.rules.rule import Recording
 from sureshot_lab.observability.rules.slo import WINDOWS, objectives
 from sureshot_lab.targets import Targets
@@ -22,8 +22,8 @@ def ratio_recordings(targets: Targets) -> list[Recording]:
 
 
 def rate_recordings() -> list[Recording]:
-    """Return what is kept per second, over all processes."""
+    """Return what is kept per second, over all processes of a deployment."""
     return [
-        Recording(name=name, expression=f"sum by (job) (rate({counter % JOB}[5m]))")
+        Recording(name=name, expression=f"sum by ({BY}) (rate({counter % JOB}[5m]))")
         for name, counter in RATES.items()
     ]

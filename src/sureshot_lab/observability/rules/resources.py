@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sureshot_lab.observability.expressions import JOB, resource_expression
+from sureshot_lab.observability.expressions import BY, JOB, resource_expression
 from sureshot_lab.observability.rules.rule import Alert, AlertGroup, Severity, duration
 from sureshot_lab.targets import Resource, Targets
 
@@ -35,8 +35,8 @@ def _alert(resource: Resource) -> Alert:
     name, unit = resource.name, resource.unit
     value = VALUES.get(unit, '{{ $value | printf "%.0f" }}')
     hold_s = HOLDS_S.get(name, 300.0)
-    expression = resource_expression(resource, labels=JOB, window=WINDOW)
-    whose = "" if expression.startswith(("sum(", "max(")) else " of {{ $labels.instance }}"
+    expression = resource_expression(resource, labels=JOB, window=WINDOW, by=BY)
+    whose = "" if expression.startswith(("sum ", "max ")) else " of {{ $labels.instance }}"
     return Alert(
         name=f"Sureshot{name.title().replace('-', '')}High",
         expression=f"{expression} > {resource.alert:.12g}",

@@ -1,4 +1,4 @@
-"""Objectives for delivery and API latency: error ratios over windows, and alerts on their burn.
+"""Objectives for deliveries and submissions: error ratios over windows, alerts on their burn.
 
 A burn rate of 1 spends exactly the budget of 30 days. The pairs of windows and
 rates are those of Google's SRE workbook, chapter 5: 14.4 spends 2 % of the budget
@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import msgspec
 
-from sureshot_lab.observability.expressions import JOB, SUBMISSION_ROUTES
+from sureshot_lab.observability.expressions import BY, JOB, SUBMISSION_ROUTES
 from sureshot_lab.observability.rules.rule import Alert, AlertGroup, Recording, Severity
 from sureshot_lab.targets import Targets
 
 FEWEST_BAD = 10
 """Fewer bad events than this in the long window alert nobody: at two webhooks an hour a
 single failure burns budget 500 times too fast, and means nothing."""
+
+BATCH_ROUTE = "/api/v1/webhooks/batch"
+"""A submission too, but for its latency."""
 
 LATENCY_BUDGET = 0.01
 """The API's latency target is a p99, so one request in a hundred may be slower."""
@@ -52,6 +55,8 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
     bad: str
     total: str
     told: str
+    sparse: bool = False
+    """There is no series of bad events before the first: without one none is bad."""
 
     def recording(self, window: str) -> Recording:
         """Return the share of bad events over *window*."""
@@ -63,37 +68,61 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
 
     def ratio(self, window: str) -> str:
         """Return the share of bad events over *window* as an expression."""
-        return f"{self.bad} / {self.total}".replace("{window}", window)
+        bad = f"({self.bad} or 0 * {self.total})" if self.sparse else self.bad
+        return f"{bad} / {self.total}".replace("{window}", window)
 
 
-def objectives(targets: Targets) -> tuple[Objective, Objective]:
-    """Return both objectives, with the limits of *targets*."""
+def objectives(targets: Targets) -> tuple[Objective, ...]:
+    """Return the objectives, with the limits of *targets*."""
+    return (_delivered(targets), _answered(targets), _fast(targets))
+
+
+def _delivered(targets: Targets) -> Objective:
     success = targets.gate("success-rate").limit
-    latency_s = targets.gate("api-latency").limit
     final = f'sureshot_webhooks_finished_total{{{JOB},status=~"delivered|failed"}}[{{window}}]'
     failed = f'sureshot_webhooks_finished_total{{{JOB},status="failed"}}[{{window}}]'
+    return Objective(
+        series="sureshot_deliveries_failed",
+        alert="SureshotDeliveryBudgetBurn",
+        title=f"{success * 100:g} % of webhooks are delivered",
+        budget=round(1 - success, 9),
+        bad=f"sum by ({BY}) (rate({failed}))",
+        total=f"sum by ({BY}) (rate({final}))",
+        told="of the webhooks that became final were not delivered",
+    )
+
+
+def _answered(targets: Targets) -> Objective:
+    # What nobody accepts is delivered by nobody, so the same share is promised.
+    success = targets.gate("success-rate").limit
+    routes = f'{JOB},method="POST",endpoint=~"{SUBMISSION_ROUTES}|{BATCH_ROUTE}"'
+    answered = f"http_requests_total{{{routes}}}[{{window}}]"
+    failed = f'http_requests_total{{{routes},status=~"5.."}}[{{window}}]'
+    return Objective(
+        series="sureshot_submissions_failed",
+        alert="SureshotSubmissionBudgetBurn",
+        title=f"{success * 100:g} % of submissions are answered without a fault of ours",
+        budget=round(1 - success, 9),
+        bad=f"sum by ({BY}) (rate({failed}))",
+        total=f"sum by ({BY}) (rate({answered}))",
+        told="of the submissions were answered with a status of 500 or above",
+        sparse=True,
+    )
+
+
+def _fast(targets: Targets) -> Objective:
+    latency_s = targets.gate("api-latency").limit
     routes = f'{JOB},endpoint=~"{SUBMISSION_ROUTES}"'
     answered = f"http_request_duration_seconds_count{{{routes}}}[{{window}}]"
     fast = f'http_request_duration_seconds_bucket{{{routes},le="{latency_s:g}"}}[{{window}}]'
-    return (
-        Objective(
-            series="sureshot_deliveries_failed",
-            alert="SureshotDeliveryBudgetBurn",
-            title=f"{success * 100:g} % of webhooks are delivered",
-            budget=round(1 - success, 9),
-            bad=f"sum by (job) (rate({failed}))",
-            total=f"sum by (job) (rate({final}))",
-            told="of the webhooks that became final were not delivered",
-        ),
-        Objective(
-            series="sureshot_submissions_slow",
-            alert="SureshotApiLatencyBudgetBurn",
-            title=f"99 % of submissions are answered within {latency_s * 1000:g} ms",
-            budget=LATENCY_BUDGET,
-            bad=f"(sum by (job) (rate({answered})) - sum by (job) (rate({fast})))",
-            total=f"sum by (job) (rate({answered}))",
-            told=f"of the submissions took longer than {latency_s * 1000:g} ms",
-        ),
+    return Objective(
+        series="sureshot_submissions_slow",
+        alert="SureshotApiLatencyBudgetBurn",
+        title=f"99 % of submissions are answered within {latency_s * 1000:g} ms",
+        budget=LATENCY_BUDGET,
+        bad=f"(sum by ({BY}) (rate({answered})) - sum by ({BY}) (rate({fast})))",
+        total=f"sum by ({BY}) (rate({answered}))",
+        told=f"of the submissions took longer than {latency_s * 1000:g} ms",
     )
 
 
