@@ -97,9 +97,10 @@ async def test_a_run_that_is_stopped_before_its_load_begins_has_a_result_too(
     stop = asyncio.Event()
     stop.set()
     scenario = load_scenario("smoke", changes={"load.warm_up_s": 0.0})
-    options = Options(runs=tmp_path, engine="native")
+    options = Options(runs=tmp_path, engine="native", seed=7)
     result, folder = await run_scenario(scenario, options, stop=stop)
     assert (result.verdict, result.partial) == ("INVALID", True)
+    assert result.conditions.seed == result.conditions.options["payload"]["seed"] == 7
     assert result.metrics["offered_per_s"] == 0
     assert (folder / "report.html").exists()
 
