@@ -19,6 +19,7 @@ MACHINES = re.compile(
     r"\d+ arrivals were dropped: "
     r"|only [\d.]+% of the intended load was offered$"
     r"|the generator used \d+% of its core: "
+    r"|the generator was late by itself: "
     r"|the host took [\d.]+% of the CPU away$"
 )
 """Doubts (``runs.verdict``) that a busy machine is enough to raise."""

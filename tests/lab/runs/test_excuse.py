@@ -38,7 +38,13 @@ def excused(folder: Path, found: dict[str, Any], *gates: Gate) -> bool:
 
 @pytest.mark.parametrize(
     "found",
-    [{"dropped": 3}, {"sent": 900}, {"generator_share": 0.95}, {"steal_share": 0.2}],
+    [
+        {"dropped": 3},
+        {"sent": 900},
+        {"generator_share": 0.95},
+        {"own_lag_p99_s": 2.0},
+        {"steal_share": 0.2},
+    ],
     ids=lambda found: next(iter(found)),
 )
 def test_a_busy_machine_is_excused_and_so_is_what_came_late(
