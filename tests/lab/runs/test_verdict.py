@@ -110,6 +110,15 @@ def test_why_a_figure_is_missing_is_told_by_the_source_it_comes_from(
     assert reasons == [f"{metric.title()} was not measured ({source}: failed 9 of 9 reads)"]
 
 
+def test_a_load_that_does_not_go_far_enough_is_told_to() -> None:
+    missing = gate("goodput_kept_share", value=None, passed=None)
+    verdict, reasons = decide(evidence(), [missing, gate()])
+    assert verdict is Verdict.INVALID
+    assert reasons[0].endswith(
+        "(the service could do every rate it was offered: raise `load.stages`)"
+    )
+
+
 def test_the_lateness_that_matters_is_a_tenth_of_the_tightest_limit_it_is_part_of() -> None:
     limits = [
         target.limit
