@@ -231,11 +231,14 @@ class Dispatcher:
             self._start_waiting(lane)
         self._open_drained(lane)
 
-    def _renew_limits(self, lane: Lane) -> None:
-        """Have *lane* keep to what its endpoint's limits are by now, though nothing new comes."""
+    def _renew_limits(self, lane: Lane) -> bool:
+        """Have *lane* keep to its endpoint's limits as they are by now; whether they changed."""
         destination = self._directory.destination(lane.waiting[0]) if lane.waiting else None
-        if destination is not None:
-            self._lanes.of(lane.key, destination)
+        if destination is None:
+            return False
+        before = lane.limits
+        self._lanes.of(lane.key, destination)
+        return lane.limits != before
 
     def _open_drained(self, lane: Lane) -> None:
         if lane.marked == FULL and lane.has_drained(self._lanes.share()):
@@ -263,13 +266,15 @@ class Dispatcher:
     def release_expiring(self) -> None:
         """Give back the waiting leases that would end before an attempt could.
 
-        The others may start sooner than was thought: limits change.
+        Where limits changed the others may start sooner than was thought.
         """
         now = self._clock.now()
         for lane in self._lanes.waiting():
             while lane.waiting and self._expires_soon(lane.waiting[0], now):
                 self._recorder.release(lane.waiting.popleft())
-            self.pump(lane)
+            if self._renew_limits(lane):
+                self.pump(lane)
+            self._open_drained(lane)
 
     def _expires_soon(self, lease: Lease, now: datetime) -> bool:
         destination = self._directory.destination(lease)

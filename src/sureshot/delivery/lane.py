@@ -76,6 +76,11 @@ class Lane:
         elif self.bucket.rate_per_s != rate:
             self.bucket = self.bucket.at_rate(rate)
 
+    @property
+    def limits(self) -> tuple[int, float | None]:
+        """The cap, 0 for none, and the rate a second."""
+        return self.cap, None if self.bucket is None else self.bucket.rate_per_s
+
     def admit(self, now_s: float, share: int) -> Admission:
         """Say whether one more request may start now; SEND spends a token or the probe.
 
