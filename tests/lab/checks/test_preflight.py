@@ -69,7 +69,7 @@ async def test_a_target_is_asked_sent_one_webhook_and_left_as_it_was(
         assert await webhooks(service.url) == ["delivered"]
     found = checks_of(told)
     assert found["token"].state == found["admin-token"].state == "ok"
-    assert "only its metrics" in found["sqlite"].evidence
+    assert "its files are not looked at" in found["sqlite"].evidence
 
 
 @pytest.mark.parametrize("which", ["token", "admin_token"])

@@ -34,7 +34,7 @@ def offered(
     told: dict[str, Any] = {
         "engine": "native", "version": "", "started_at_s": BEGAN_S, "wall_s": STEP_S,
         "cpu_shares": [share], "latencies_us": took, "service_us": took,
-        "refused_us": new_histogram(), "intervals": [], "errors": [],
+        "refused_us": new_histogram(), "lags_us": new_histogram(), "intervals": [], "errors": [],
         "intended": accepted + failed + dropped, "sent": accepted + failed, "accepted": accepted,
         "failed": failed, "dropped": dropped, "accepted_ids": [],
     }  # fmt: skip
