@@ -26,7 +26,7 @@ run: $(STAMP) ## serve on 127.0.0.1:8080 with SQLite under data/; may deliver to
 
 test: $(STAMP) ## run every test (a quarter of an hour; a slow machine takes longer)
 	@$(BIN)/python -m pytest -n 4 -m "not alone" || $(AGAIN) -m "not alone"
-	@$(BIN)/python -m pytest -m alone || $(AGAIN) -m alone
+	@$(BIN)/python -m pytest -n 2 -m alone || $(AGAIN) -m alone
 
 check: $(STAMP) ## format, lint, types, imports
 	@$(BIN)/ruff format --check src tests benchmarks

@@ -151,7 +151,7 @@ async def test_an_answer_that_never_comes_is_a_timeout(tmp_path: Path) -> None:
         run = await offer_native(offer(server.url, (1, 10, 10)), tmp_path)
     assert [(error.what, error.count) for error in run.errors] == [("timeout", 10)]
     assert (run.sent, run.failed, run.dropped) == (10, 10, 0)
-    assert 30 < run.wall_s < 33
+    assert 30 < run.wall_s < 45
 
 
 async def test_a_server_that_closes_idle_connections_fails_nothing(tmp_path: Path) -> None:
