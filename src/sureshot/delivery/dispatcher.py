@@ -217,7 +217,6 @@ class Dispatcher:
             # Others may have taken these over. A heartbeat tells; they are given back then.
             self._pump_later(lane, DOUBT_S)
             return
-        self._renew_limits(lane)
         while lane.waiting:
             now_s = self._clock.monotonic()
             admission = lane.admit(now_s, self._lanes.share())

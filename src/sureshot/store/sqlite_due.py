@@ -89,8 +89,8 @@ class DueQuery:
         for _ in range(LANES_PER_CALL):
             found = fetch_one(connection, "next_lane", (self._walk.after,))
             lanes = [] if found is None else [found[0]]
-            up_to_start = sum(1 for lane in lanes if lane <= self._walk.start)
-            if self._walk.take(lanes, 1, up_to_start) and found is not None:
+            behind_start = found is None or found[0] > self._walk.start
+            if self._walk.take(lanes, 1, 0 if behind_start else 1) and found is not None:
                 yield found[0], found[1]
             if not self._walk.under_way:
                 return

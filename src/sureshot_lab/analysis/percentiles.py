@@ -110,15 +110,10 @@ def _ranks(count: int, share: float, confidence: float) -> tuple[int, int, float
 
     Rank 0 and rank *count* + 1 stand for minus and plus infinity.
     """
-    # Of scipy.stats, which has the same as ``binom``, the loading takes three times as long.
-    from scipy.special import bdtr, bdtrik  # noqa: PLC0415 - takes half a second to load
-
-    def smallest(probability: float) -> int:
-        """Return the smallest k that the count is at most, with that probability."""
-        rank = math.ceil(float(bdtrik(probability, count, share)))
-        return rank - 1 if rank > 0 and bdtr(rank - 1, count, share) >= probability else rank
+    from scipy.stats import binom  # noqa: PLC0415 - takes a second to load
 
     tail = (1 - confidence) / 2
-    low, high = smallest(tail), smallest(1 - tail) + 1
-    below = bdtr(low - 1, count, share) if low > 0 else 0.0
-    return low, high, float(bdtr(high - 1, count, share) - below)
+    low = int(binom.ppf(tail, count, share))
+    high = int(binom.ppf(1 - tail, count, share)) + 1
+    covered = binom.cdf(high - 1, count, share) - binom.cdf(low - 1, count, share)
+    return low, high, float(covered)

@@ -30,6 +30,27 @@ ROUGH = (
     "commits and WAL a webhook fall as the rate rises, because batches grow."
 )
 
+From = Annotated[
+    list[Path] | None,
+    typer.Option("--from", metavar="RUN", help="A run, or a file of --keep; repeatable."),
+]
+Measure = Annotated[
+    bool, typer.Option("--measure", help="Measure now: three rates, twice; two to three minutes.")
+]
+Keep = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Keep what the runs say, for --from.")
+]
+Check = Annotated[
+    Path | None, typer.Option(metavar="RUN", help="Predict this run from the others instead.")
+]
+Traffic = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Webhooks a second so far: how many days will it do?"),
+]
+Prometheus = Annotated[
+    str | None, typer.Option(metavar="URL", help="Ask this Prometheus for them instead.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
@@ -50,31 +71,16 @@ def capacity(
     payload: Annotated[str, typer.Option(help="Mean size of a payload.")] = "2KB",
     receiver_latency: Annotated[str, typer.Option(help="How long receivers take.")] = "300ms",
     profile: Annotated[str, typer.Option(help="cluster, postgres or embedded.")] = "cluster",
-    from_: Annotated[
-        list[Path] | None,
-        typer.Option("--from", metavar="RUN", help="A run, or a file of --keep; repeatable."),
-    ] = None,
-    measure: Annotated[
-        bool,
-        typer.Option("--measure", help="Measure now: three rates, twice; two to three minutes."),
-    ] = False,
-    keep: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep what the runs say, for --from.")
-    ] = None,
-    check: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Predict this run from the others instead.")
-    ] = None,
+    from_: From = None,
+    measure: Measure = False,
+    keep: Keep = None,
+    check: Check = None,
     retention_days: Annotated[float, typer.Option(min=0.01, help="Days webhooks are kept.")] = 7.0,
     max_in_flight: Annotated[int, typer.Option(min=1, help="Of each worker.")] = 10_000,
     price_core_hour: Annotated[float | None, typer.Option(min=0, help="Of one core.")] = None,
     price_gb_month: Annotated[float | None, typer.Option(min=0, help="Of one GiB kept.")] = None,
-    traffic: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Webhooks a second so far: how many days will it do?"),
-    ] = None,
-    prometheus: Annotated[
-        str | None, typer.Option(metavar="URL", help="Ask this Prometheus for them instead.")
-    ] = None,
+    traffic: Traffic = None,
+    prometheus: Prometheus = None,
     query: Annotated[str, typer.Option(help="With --prometheus: the rate.")] = ACCEPTED,
     span: Annotated[str, typer.Option(help="With --prometheus: so far back.")] = "14d",
     runs: Runs = Path("runs"),

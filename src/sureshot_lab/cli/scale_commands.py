@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from sureshot_lab.runs.options import Options
     from sureshot_lab.scale.series import Driver, Series
 
+MetricsUrl = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="URL",
+        help="Of kubernetes: where the pods tell their metrics, for how evenly they take. "
+        "A name that leads to several is asked at every address; repeatable.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
@@ -46,14 +55,7 @@ def scale(
     sink_port: SinkPort = 0,
     namespace: Annotated[str, typer.Option(help="Of kubernetes.")] = "webhook-service",
     deployment: Annotated[str, typer.Option(help="Of kubernetes.")] = "webhook-worker",
-    metrics_url: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="URL",
-            help="Of kubernetes: where the pods tell their metrics, for how evenly they take. "
-            "A name that leads to several is asked at every address; repeatable.",
-        ),
-    ] = None,
+    metrics_url: MetricsUrl = None,
     runs: Runs = Path("runs"),
     results: Annotated[Path, typer.Option(help="Folder for scale-<n>x.json.")] = Path("results"),
     i_mean_it: MeansIt = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sureshot_lab.analysis.knee import Knee, LoadPoint, goodput_kept, knee, overload
+from sureshot_lab.analysis.knee import Knee, LoadPoint, goodput_kept, knee
 from sureshot_lab.errors import LabError
 
 STEPS = range(100, 1600, 100)
@@ -60,38 +60,18 @@ def test_where_the_steps_begin_does_not_move_the_knee() -> None:
     assert found.offered_per_s == 1000
 
 
-def test_goodput_between_two_steps_is_taken_as_straight() -> None:
-    points = [LoadPoint(100, 0.01, 100), LoadPoint(150, 1, 100), LoadPoint(250, 1, 60)]
-    assert overload(points).kept == {2.0: pytest.approx(0.8)}
-
-
 def test_three_steps_have_no_knee() -> None:
     with pytest.raises(LabError, match="4 loads"):
         knee(queueing(1050)[:3])
 
 
-def test_a_service_that_keeps_its_goodput_degrades_gracefully() -> None:
-    found = overload(queueing(500))
-    assert found.capacity_per_s == 500
-    assert found.kept == {2.0: pytest.approx(1.0), 3.0: pytest.approx(1.0)}
-    assert found.graceful
+def test_a_service_that_keeps_its_goodput_keeps_all_of_it() -> None:
+    assert goodput_kept(queueing(500)) == 1
 
 
 def test_a_service_that_collapses_does_not() -> None:
-    found = overload(queueing(500, keeps=0.4), capacity_per_s=500)
-    assert found.kept[2.0] == pytest.approx(0.4)
-    assert found.graceful is False
-    assert "40 % at 2 times" in found.reason
-
-
-def test_what_was_not_offered_is_not_told() -> None:
-    found = overload(queueing(700), capacity_per_s=700)
-    assert list(found.kept) == [2.0]
-    little = overload([LoadPoint(100, 0.01, 100), LoadPoint(200, 0.01, 200)])
-    assert little.kept == {}
-    assert little.graceful is None
-    with pytest.raises(LabError, match="no goodput"):
-        overload([])
+    # 400 a second at best, and 0.4 of 500 beyond that.
+    assert goodput_kept(queueing(500, keeps=0.4)) == pytest.approx(0.5)
 
 
 def stages(*goodput: tuple[float, float]) -> list[LoadPoint]:

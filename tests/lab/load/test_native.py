@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sureshot_lab.load.native import offer_native
+from sureshot_lab.load.offer import Offered
 from sureshot_lab.result import Interval
 from sureshot_lab.scenario import Model
 from tests.lab.k6.stub import Stub
@@ -86,15 +87,22 @@ async def test_a_stall_of_the_server_is_in_the_latencies(stub: Stub, tmp_path: P
     assert late_us < run.latencies_us.get_value_at_percentile(99) / 2, "it was not the generator"
 
 
-async def test_what_the_generator_itself_is_late_counts_as_well(stub: Stub, tmp_path: Path) -> None:
-    running = asyncio.create_task(offer_native(offer(stub.url, (3, 200, 200)), tmp_path))
-    while stub.asked["submit"] < 100:
+async def interrupted(
+    stub: Stub, folder: Path, *, rate: float, after: int, for_s: float
+) -> Offered:
+    """Offer *rate* for three seconds; the generator stands still *for_s*, *after* some requests."""
+    running = asyncio.create_task(offer_native(offer(stub.url, (3, rate, rate)), folder))
+    while stub.asked["submit"] < after:
         await asyncio.sleep(0.02)
-    (process,) = generators(tmp_path)
+    (process,) = generators(folder)
     process.suspend()
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(for_s)
     process.resume()
-    run = await running
+    return await running
+
+
+async def test_what_the_generator_itself_is_late_counts_as_well(stub: Stub, tmp_path: Path) -> None:
+    run = await interrupted(stub, tmp_path, rate=200, after=100, for_s=0.8)
     assert run.accepted == 600
     late, served = run.latencies_us, run.service_us
     assert late.get_value_at_percentile(95) - served.get_value_at_percentile(95) > 300_000
@@ -103,14 +111,7 @@ async def test_what_the_generator_itself_is_late_counts_as_well(stub: Stub, tmp_
 
 
 async def test_what_leaves_late_counts_in_the_second_it_left_in(stub: Stub, tmp_path: Path) -> None:
-    running = asyncio.create_task(offer_native(offer(stub.url, (3, 100, 100)), tmp_path))
-    while stub.asked["submit"] < 30:
-        await asyncio.sleep(0.02)
-    (process,) = generators(tmp_path)
-    process.suspend()
-    await asyncio.sleep(1.2)
-    process.resume()
-    run = await running
+    run = await interrupted(stub, tmp_path, rate=100, after=30, for_s=1.2)
     assert [second.intended for second in run.intervals[:3]] == [100, 100, 100]
     assert run.sent == sum(second.sent for second in run.intervals) == 300
     # Wherever the pause fell: some second lacks a fifth, and a later one makes up for it.

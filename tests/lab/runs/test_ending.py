@@ -31,16 +31,24 @@ def lab(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) -> None:
-    changes = ["--set", "load.stages=[[60,100,100]]", "--set", "load.warm_up_s=0"]
+def a_minutes_run(
+    folder: Path, *changes: str
+) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    """Start a run whose load takes a minute; return it when that has begun, and its processes."""
+    small = ["--set", "load.stages=[[60,100,100]]", "--set", "load.warm_up_s=0"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "sureshot", "lab", "run", "smoke", *changes],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "sureshot", "lab", "run", "smoke", *small, *changes],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    _load_begins(tmp_path)
+    _load_begins(folder)
     started = psutil.Process(child.pid).children(recursive=True)
     assert len(started) >= 3, "service, sink and generator"
+    return child, started
+
+
+def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) -> None:
+    child, started = a_minutes_run(tmp_path)
     os.killpg(child.pid, signal.SIGINT)
     stdout, stderr = child.communicate(timeout=60)
     assert child.returncode == 2, stdout + stderr
@@ -56,17 +64,8 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) ->
 
 
 def test_a_second_ctrl_c_ends_it_at_once_and_leaves_no_process(tmp_path: Path) -> None:
-    changes = ["--set", "load.stages=[[60,100,100]]", "--set", "load.warm_up_s=0"]
     # Receivers that hold for 20 s: stopped in order, the service would wait for them.
-    changes += ["--set", "sink.behaviour=[{share=1.0,delay_s=20.0}]"]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "sureshot", "lab", "run", "smoke", *changes],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-    _load_begins(tmp_path)
-    started = psutil.Process(child.pid).children(recursive=True)
-    assert len(started) >= 3, "service, sink and generator"
+    child, started = a_minutes_run(tmp_path, "--set", "sink.behaviour=[{share=1.0,delay_s=20.0}]")
     os.killpg(child.pid, signal.SIGINT)
     time.sleep(1.0)
     os.killpg(child.pid, signal.SIGINT)

@@ -31,35 +31,34 @@ def _none_left() -> list[Alert]:
             "nothing is delivered.",
             hold_s=30.0,
         ),
-        Alert(
-            name="SureshotApiDown",
-            expression=_without("api"),
-            severity=Severity.PAGE,
-            summary="No process answers submissions",
-            description="Others run, but for a minute no process with the API has answered "
-            "Prometheus: nothing is accepted. What was accepted before is delivered.",
-            hold_s=60.0,
+        _role_gone(
+            "api", "SureshotApiDown", "No process answers submissions",
+            "Others run, but for a minute no process with the API has answered Prometheus: nothing "
+            "is accepted. What was accepted before is delivered.",
         ),
-        Alert(
-            name="SureshotWorkersDown",
-            expression=_without("worker"),
-            severity=Severity.PAGE,
-            summary="No process sends webhooks",
-            description="Others run, but for a minute no worker has answered Prometheus: what is "
-            "accepted waits, and nothing is delivered.",
-            hold_s=60.0,
+        _role_gone(
+            "worker", "SureshotWorkersDown", "No process sends webhooks",
+            "Others run, but for a minute no worker has answered Prometheus: what is accepted "
+            "waits, and nothing is delivered.",
         ),
-    ]
+    ]  # fmt: skip
 
 
-def _without(role: str) -> str:
-    """Return what is true where processes answer, but none that does the work of *role*.
+def _role_gone(role: str, name: str, summary: str, description: str) -> Alert:
+    """Return the alert on processes that answer while none does the work of *role*.
 
     One without a role, or of the role ``all``, does everything.
     """
-    return (
-        f"max by ({BY}) (up{{{JOB}}}) == 1\n"
-        f'unless max by ({BY}) (up{{{JOB},role=~"{role}|all|"}}) == 1'
+    return Alert(
+        name=name,
+        expression=(
+            f"max by ({BY}) (up{{{JOB}}}) == 1\n"
+            f'unless max by ({BY}) (up{{{JOB},role=~"{role}|all|"}}) == 1'
+        ),
+        severity=Severity.PAGE,
+        summary=summary,
+        description=description,
+        hold_s=60.0,
     )
 
 

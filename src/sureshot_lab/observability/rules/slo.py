@@ -79,15 +79,14 @@ def objectives(targets: Targets) -> tuple[Objective, ...]:
 
 def _delivered(targets: Targets) -> Objective:
     success = targets.gate("success-rate").limit
-    final = f'sureshot_webhooks_finished_total{{{JOB},status=~"delivered|failed"}}[{{window}}]'
-    failed = f'sureshot_webhooks_finished_total{{{JOB},status="failed"}}[{{window}}]'
+    finished = "sureshot_webhooks_finished_total"
     return Objective(
         series="sureshot_deliveries_failed",
         alert="SureshotDeliveryBudgetBurn",
         title=f"{success * 100:g} % of webhooks are delivered",
         budget=round(1 - success, 9),
-        bad=f"sum by ({BY}) (rate({failed}))",
-        total=f"sum by ({BY}) (rate({final}))",
+        bad=_rate(finished, f'{JOB},status="failed"'),
+        total=_rate(finished, f'{JOB},status=~"delivered|failed"'),
         told="of the webhooks that became final were not delivered",
     )
 
@@ -96,15 +95,13 @@ def _answered(targets: Targets) -> Objective:
     # What nobody accepts is delivered by nobody, so the same share is promised.
     success = targets.gate("success-rate").limit
     routes = f'{JOB},method="POST",endpoint=~"{SUBMISSION_ROUTES}|{BATCH_ROUTE}"'
-    answered = f"http_requests_total{{{routes}}}[{{window}}]"
-    failed = f'http_requests_total{{{routes},status=~"5.."}}[{{window}}]'
     return Objective(
         series="sureshot_submissions_failed",
         alert="SureshotSubmissionBudgetBurn",
         title=f"{success * 100:g} % of submissions are answered without a fault of ours",
         budget=round(1 - success, 9),
-        bad=f"sum by ({BY}) (rate({failed}))",
-        total=f"sum by ({BY}) (rate({answered}))",
+        bad=_rate("http_requests_total", f'{routes},status=~"5.."'),
+        total=_rate("http_requests_total", routes),
         told="of the submissions were answered with a status of 500 or above",
         sparse=True,
     )
@@ -113,17 +110,22 @@ def _answered(targets: Targets) -> Objective:
 def _fast(targets: Targets) -> Objective:
     latency_s = targets.gate("api-latency").limit
     routes = f'{JOB},endpoint=~"{SUBMISSION_ROUTES}"'
-    answered = f"http_request_duration_seconds_count{{{routes}}}[{{window}}]"
-    fast = f'http_request_duration_seconds_bucket{{{routes},le="{latency_s:g}"}}[{{window}}]'
+    answered = _rate("http_request_duration_seconds_count", routes)
+    fast = _rate("http_request_duration_seconds_bucket", f'{routes},le="{latency_s:g}"')
     return Objective(
         series="sureshot_submissions_slow",
         alert="SureshotApiLatencyBudgetBurn",
         title=f"99 % of submissions are answered within {latency_s * 1000:g} ms",
         budget=LATENCY_BUDGET,
-        bad=f"(sum by ({BY}) (rate({answered})) - sum by ({BY}) (rate({fast})))",
-        total=f"sum by ({BY}) (rate({answered}))",
+        bad=f"({answered} - {fast})",
+        total=answered,
         told=f"of the submissions took longer than {latency_s * 1000:g} ms",
     )
+
+
+def _rate(series: str, labels: str) -> str:
+    """Return how much *series* grows a second in each deployment, over ``{window}``."""
+    return f"sum by ({BY}) (rate({series}{{{labels}}}[{{window}}]))"
 
 
 def burn_alerts(targets: Targets) -> AlertGroup:
