@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "sureshot lab tune load",
             "sureshot lab tune load --profile cluster --objective latency --trials 30",
+            "sureshot lab tune load --start sureshot.toml     # better than what you have now",
             "sureshot lab tune load --set service.settings.queue_limit=4000   # not searched then",
         )
     )(tune)
@@ -45,6 +46,10 @@ def tune(
     ] = "cpu",
     repeats: Annotated[int, typer.Option(min=4, help="Runs of each side at the end.")] = 6,
     change: Changes = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A sureshot.toml to begin at, in the defaults' place."),
+    ] = None,
     output: Annotated[
         Path, typer.Option(metavar="FILE", help="Where better settings are written.")
     ] = Path("sureshot-tuned.toml"),
@@ -52,17 +57,17 @@ def tune(
     runs: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """Search settings that are better for a scenario, and hold them against the defaults.
+    """Search settings that are better for a scenario, and hold them against what you have.
 
     Every trial is a short run with a service of its own; one that is INVALID or misses a
-    gate of the scenario is no candidate. The first are the defaults. At the end the best
-    and the defaults run in turns, and only what is significantly better is written, as
-    a sureshot.toml. Ctrl-C ends it in order and tells the best so far.
+    gate of the scenario is no candidate. The first are the defaults, or those of --start.
+    At the end the best and the first run in turns, and only what is significantly better
+    is written, as a sureshot.toml. Ctrl-C ends it in order and tells the best so far.
 
     \b
     Exit codes:
       0  better settings were found and written
-      1  no significant difference: keep the defaults; nothing was written
+      1  no significant difference: keep what you have; nothing was written
       2  undecided: stopped, no candidate, or too few valid runs; nothing was written
       3  it could not begin
     """  # noqa: D301 - click's mark for lines that stay as they are
@@ -71,7 +76,9 @@ def tune(
     from sureshot_lab.tuning.tune import tune as tune_it  # noqa: PLC0415
 
     refuse_foreign(output)
-    plan = _plan(name, profile, trials, seconds, objective, repeats, change or [], seed, runs)
+    plan = _plan(
+        name, profile, trials, seconds, objective, repeats, change or [], start, seed, runs
+    )
     run_s = plan.scenario.load.warm_up_s + seconds + BESIDES_S
     note(f"{plan.space.size:,} points, {trials} trials and up to {2 * repeats} runs to compare: "
          f"about {(trials + 2 * repeats) * run_s / 60:.0f} min")  # fmt: skip
@@ -90,12 +97,12 @@ def tune(
 
 def _plan(
     name: str, profile: str | None, trials: int, seconds: float, objective: str, repeats: int,
-    told: Sequence[str], seed: int, runs: Path,
+    told: Sequence[str], start: Path | None, seed: int, runs: Path,
 ) -> Plan:  # fmt: skip
     from sureshot_lab.cli.run_commands import changes_of  # noqa: PLC0415 - slow to load
     from sureshot_lab.runs.own_service import PROFILES  # noqa: PLC0415
     from sureshot_lab.scenario import load_scenario  # noqa: PLC0415
-    from sureshot_lab.tuning.defaults import default_settings  # noqa: PLC0415
+    from sureshot_lab.tuning.beginning import beginning  # noqa: PLC0415
     from sureshot_lab.tuning.objective import Objective  # noqa: PLC0415
     from sureshot_lab.tuning.space import space_of  # noqa: PLC0415
     from sureshot_lab.tuning.tune import Plan, lasting  # noqa: PLC0415
@@ -108,10 +115,11 @@ def _plan(
     scenario = lasting(load_scenario(name, changes=changes), seconds)
     if scenario.service.profile not in PROFILES:
         raise LabError(f"--profile {profile}: must be one of {', '.join(PROFILES)}")
-    space = space_of(scenario, changes, default_settings(scenario.service.python))
+    begin = beginning(scenario.service.python, start)
     return Plan(
-        scenario=scenario, space=space, objective=Objective(objective), trials=trials,
-        repeats=repeats, seed=seed, runs=runs,
+        scenario=scenario, space=space_of(scenario, changes, begin),
+        objective=Objective(objective), trials=trials, repeats=repeats, seed=seed, runs=runs,
+        told=begin.told,
     )  # fmt: skip
 
 
@@ -142,7 +150,7 @@ def _show(tuning: Tuning, folder: Path) -> None:
     ]
     print_table((columns[0], "Settings", *columns[places + 1 :]), rows)
     if tuning.judgement.compared:
-        print_line(f"\nbefore: the defaults; after: {page.changes_in_words(tuning.changes)}")
+        print_line(f"\nbefore: {tuning.start_name}; after: {page.changes_in_words(tuning.changes)}")
         print_table(page.COLUMNS, [page.cells(one) for one in tuning.judgement.compared])
     for remark in tuning.remarks:
         print_line(f"\n{remark}")

@@ -1,1 +1,1 @@
-"""Better settings for a load: searched offline, and held against the defaults in turns."""
+"""Better settings for a load: searched offline, and held against where it began in turns."""

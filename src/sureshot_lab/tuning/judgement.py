@@ -1,4 +1,4 @@
-"""The best candidate against the defaults: whether it is better, and what is recommended."""
+"""The best candidate against where it began: whether it is better, and what is recommended."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sureshot_lab.tuning.objective import Objective
 
 
 class Outcome(StrEnum):
-    """What a tuning came to. Only ``BETTER`` recommends other settings than the defaults."""
+    """What a tuning came to. Only ``BETTER`` recommends other settings than it began at."""
 
     BETTER = "better"
     NO_DIFFERENCE = "no difference"
@@ -35,7 +35,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome in a sentence, and the figures of both sides it stands on.
 
     ``compared``: the objective first. ``kept``: runs that kept every gate, of how many, of
-    the defaults and of the candidate.
+    what it began at and of the candidate.
     """
 
     outcome: Outcome
@@ -45,24 +45,24 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(
-    before: Sequence[RunResult], after: Sequence[RunResult], objective: Objective
+    before: Sequence[RunResult], after: Sequence[RunResult], objective: Objective, start: str
 ) -> Judgement:
-    """Hold repetitions of the candidate, *after*, against those of the defaults, *before*.
+    """Hold repetitions of the candidate, *after*, against those of *start*, *before*.
 
     The objective was chosen before the search and is one test at 5 %; the other figures
     are tested together (``compare_all``) and decide nothing. Better gates count too: a
-    candidate that keeps them where the defaults do not needs no better figure.
+    candidate that keeps them where the other does not needs no better figure.
     """
     old, new = (_values(side, objective.metric) for side in (before, after))
     if min(len(old), len(new)) < FEWEST:
         return Judgement(
             outcome=Outcome.UNDECIDED,
-            says=f"undecided: {len(old)} valid runs of the defaults and {len(new)} of "
+            says=f"undecided: {len(old)} valid runs of {start} and {len(new)} of "
             f"the candidate are too few to tell; {FEWEST} of each are the least",
         )
     first = compare(old, new, objective.metric, higher_is_better=objective.higher_is_better)
     kept = [[float(run.verdict is Verdict.PASS) for run in side] for side in (before, after)]
-    outcome, says = _decided(first, kept)
+    outcome, says = _decided(first, kept, start)
     return Judgement(
         outcome=outcome,
         says=says,
@@ -71,26 +71,26 @@ def judge(
     )
 
 
-def _decided(first: Comparison, kept: Sequence[Sequence[float]]) -> tuple[Outcome, str]:
+def _decided(first: Comparison, kept: Sequence[Sequence[float]], start: str) -> tuple[Outcome, str]:
     told = f"{change(first.change.value)} [{change(first.change.low)}, {change(first.change.high)}]"
     figures = f"{title_of(first.metric)} {told}, p = {first.p:.3f}"
     before, after = (sum(side) / len(side) for side in kept)
     if after > before and exact_p(*kept) < ALPHA:
-        return Outcome.BETTER, f"the candidate keeps gates that the defaults miss: {figures}"
+        return Outcome.BETTER, f"the candidate keeps gates that {start} missed: {figures}"
     if after < 1:
         missed = f"{len(kept[1]) - int(sum(kept[1]))} of its {len(kept[1])} runs"
         return (
             Outcome.NO_DIFFERENCE,
-            f"keep the defaults: the candidate missed gates in {missed}: {figures}",
+            f"keep {start}: the candidate missed gates in {missed}: {figures}",
         )
     if first.answer is Answer.BETTER:
         return Outcome.BETTER, f"the candidate is better: {figures}"
     if first.answer is Answer.WORSE:
         return (
             Outcome.NO_DIFFERENCE,
-            f"keep the defaults: measured again, the candidate is worse: {figures}",
+            f"keep {start}: measured again, the candidate is worse: {figures}",
         )
-    return Outcome.NO_DIFFERENCE, f"keep the defaults: no significant difference: {figures}"
+    return Outcome.NO_DIFFERENCE, f"keep {start}: no significant difference: {figures}"
 
 
 def _others(

@@ -11,6 +11,7 @@ import msgspec
 from sureshot_lab.errors import UnreadableResult
 from sureshot_lab.report.files import write_whole
 from sureshot_lab.report.run_list import TUNING
+from sureshot_lab.tuning.beginning import DEFAULTS
 from sureshot_lab.tuning.judgement import Judgement
 from sureshot_lab.tuning.space import Point
 from sureshot_lab.tuning.trial import Trial
@@ -23,17 +24,18 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     values: list[int]
-    default: int
+    start: int
     why: str
     importance: float | None = None
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known of one tuning. ``candidate``: the best trial but for the defaults.
+    """Everything known of one tuning. ``candidate``: the best trial but for the first.
 
-    ``changes``: how it differs from them. ``conditions``: profile, seconds of load a run,
-    what was set besides, machine, revision. ``settings_file`` is empty when the defaults are
-    recommended.
+    ``start_name``: what it began at, ``the defaults`` or a file; ``changes``: how the candidate
+    differs from it. ``conditions``: profile, seconds of load a run,
+    what was set besides, machine, revision. ``settings_file`` is empty when what it
+    began at is recommended.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     finished_at: datetime
     conditions: dict[str, Any]
+    start_name: str = DEFAULTS
     space: list[Searched]
     trials: list[Trial]
     candidate: int | None

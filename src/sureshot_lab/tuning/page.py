@@ -20,7 +20,7 @@ from sureshot_lab.tuning.space import Point
 from sureshot_lab.tuning.trial import Trial, TrialState
 
 FILE = "tune.html"
-COLUMNS = ("Figure", "Defaults", "Candidate", "Change", "95 %", "p", "Cliff's delta", "Answer")
+COLUMNS = ("Figure", "Before", "Candidate", "Change", "95 %", "p", "Cliff's delta", "Answer")
 MOST_TICKS = 10
 
 
@@ -57,13 +57,13 @@ def trial_cells(tuning: Tuning, trial: Trial) -> list[str]:
 
 
 def settings_in_words(tuning: Tuning, trial: Trial) -> str:
-    """Return how a trial differs from the defaults: ``max_in_flight = 500, workers = 2``."""
+    """Return how a trial differs from the first: ``max_in_flight = 500, workers = 2``."""
     moved = {
         one.name: trial.point[one.name]
         for one in tuning.space
-        if trial.point[one.name] != one.default
+        if trial.point[one.name] != one.start
     }
-    return changes_in_words(moved) or "the defaults"
+    return changes_in_words(moved) or tuning.start_name
 
 
 def write_page(folder: Path, tuning: Tuning) -> Path:
@@ -88,7 +88,8 @@ def write_page(folder: Path, tuning: Tuning) -> Path:
 def _compared(tuning: Tuning) -> list[Html]:
     judgement = tuning.judgement
     if not judgement.compared:
-        return [element("p", "The best candidate was not held against the defaults in turns.")]
+        text = f"The best candidate was not held against {tuning.start_name} in turns."
+        return [element("p", text)]
     most = reach([(one.change.value, _ends(one)) for one in judgement.compared])
     rows = []
     for one in judgement.compared:
@@ -99,12 +100,13 @@ def _compared(tuning: Tuning) -> list[Html]:
         ])  # fmt: skip
         rows.append(told)
     found = [table(COLUMNS, rows, numeric=(1, 2, 5, 6))]
-    found.append(element("p", f"The candidate: {changes_in_words(tuning.changes)}."))
+    candidate = changes_in_words(tuning.changes)
+    found.append(element("p", f"Before: {tuning.start_name}. The candidate: {candidate}."))
     if judgement.kept is not None:
         (before, of_before), (after, of_after) = judgement.kept
         text = (
-            f"Every gate was kept in {before} of {of_before} runs of the defaults and in {after} "
-            f"of {of_after} of the candidate."
+            f"Every gate was kept in {before} of {of_before} runs of {tuning.start_name} and in "
+            f"{after} of {of_after} of the candidate."
         )
         found.append(element("p", text))
     return found
@@ -150,7 +152,7 @@ def _chart(tuning: Tuning) -> Chart:
         unit=unit,
         series=[one for one in series if one.points],
         told=lambda at: f"trial {at:.0f}",
-        note="Trial 1 is the defaults. One run each: the comparison decides, not these.",
+        note=f"Trial 1 is {tuning.start_name}. One run each: the comparison decides, not these.",
     )
 
 
@@ -182,13 +184,13 @@ def _space(tuning: Tuning) -> Html:
         [
             _short(one.name),
             ", ".join(str(value) for value in one.values),
-            str(one.default),
+            str(one.start),
             "-" if one.importance is None else f"{one.importance:.0%}",
             one.why,
         ]
         for one in tuning.space
     ]
-    return table(["Knob", "Values", "Default", "Importance", "Why"], rows, kind="stack even")
+    return table(["Knob", "Values", "Start", "Importance", "Why"], rows, kind="stack even")
 
 
 def _conditions(tuning: Tuning) -> Html:

@@ -29,7 +29,7 @@ Measure = Callable[[int, Point], Awaitable[Trial | None]]
 
 
 class Search:
-    """Points to try, the defaults first, none twice. The same *seed* draws the same ones.
+    """Points to try, the start first, none twice. The same *seed* draws the same ones.
 
     A trial that missed gates tells the model where not to look (a constraint); its figure
     competes with no candidate's.
@@ -126,7 +126,7 @@ async def search_through(
 
 
 def best_of(trials: Sequence[Trial], objective: Objective) -> Trial | None:
-    """Return the candidate with the best figure; of equal ones the earliest, so the defaults."""
+    """Return the candidate with the best figure; of equal ones the earliest, so the start."""
     best: Trial | None = None
     for trial in trials:
         if trial.state is not TrialState.CANDIDATE or trial.value is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sureshot_lab.errors import LabError
 from sureshot_lab.report.figures import instant
 from sureshot_lab.report.files import write_whole
+from sureshot_lab.tuning.beginning import DEFAULTS
 from sureshot_lab.tuning.outcome import Tuning
 from sureshot_lab.tuning.space import PROCESSES, SETTINGS
 
@@ -30,7 +31,7 @@ def refuse_foreign(path: Path) -> None:
 
 
 def write_settings(path: Path, tuning: Tuning) -> Path:
-    """Write what differs from the defaults, and how it was found, in the format of sureshot.toml.
+    """Write what differs from where it began, and how it was found, in the format of sureshot.toml.
 
     Counts of processes are no settings: they stand there as the command to start.
     """
@@ -46,9 +47,15 @@ def _lines(tuning: Tuning) -> list[str]:
         f"{told['repeats']} runs of each side in turns; all trials: {tuning.id}.",
         "# Measured on one machine under one load: hold it against yours before you rely on it.",
     ]
-    if told["settings"]:
-        besides = ", ".join(f"{name} = {value}" for name, value in told["settings"].items())
+    besides = ", ".join(
+        f"{name} = {value}"
+        for name, value in told["settings"].items()
+        if SETTINGS + name not in tuning.changes
+    )
+    if besides:
         lines.append(f"# Measured with, besides: {besides}")
+    if tuning.start_name != DEFAULTS:
+        lines.append(f"# These take the place of the same settings of {tuning.start_name}.")
     counts = {name: tuning.changes.get(name, told[name.rpartition(".")[2]]) for name in PROCESSES}
     if told["profile"] == "postgres":
         lines.append(f"# Start with: sureshot up --replicas {counts['service.workers']}")

@@ -9,6 +9,7 @@ from math import prod
 
 from sureshot_lab.errors import LabError
 from sureshot_lab.scenario import Scenario
+from sureshot_lab.tuning.beginning import DEFAULTS, Beginning
 
 SETTINGS = "service.settings."
 PROCESSES = ("service.api", "service.workers")
@@ -99,10 +100,11 @@ KNOWN = (
 
 @dataclass(frozen=True)
 class Space:
-    """The dimensions of a search, and the point it begins at: the defaults."""
+    """The dimensions of a search, and the point it begins at, with what that is called."""
 
     dimensions: tuple[Dimension, ...]
     start: Point
+    start_name: str = DEFAULTS
 
     @property
     def size(self) -> int:
@@ -110,8 +112,8 @@ class Space:
         return prod(len(one.values) for one in self.dimensions)
 
 
-def space_of(scenario: Scenario, fixed: Mapping[str, object], defaults: Mapping[str, str]) -> Space:
-    """Return what is searched for *scenario*; *defaults* are those of the service's build.
+def space_of(scenario: Scenario, fixed: Mapping[str, object], begin: Beginning) -> Space:
+    """Return what is searched for *scenario*, from the settings of *begin* on.
 
     What the scenario itself or the user sets (*fixed*, by dotted name) stays as it is.
 
@@ -127,14 +129,14 @@ def space_of(scenario: Scenario, fixed: Mapping[str, object], defaults: Mapping[
         if scenario.service.profile in one.profiles and one.name not in told
     ]
     # A build that lacks a setting is not asked to have it.
-    chosen = [one for one in chosen if one.setting is None or one.setting in defaults]
+    chosen = [one for one in chosen if one.setting is None or one.setting in begin.settings]
     if not chosen:
         raise LabError(
             f"nothing is left to tune: scenario {scenario.name} and --set tell every knob of the "
             f"profile {scenario.service.profile}"
         )
-    start = {one.name: _default(one, scenario, defaults) for one in chosen}
-    return Space(tuple(one.holding(start[one.name]) for one in chosen), start)
+    start = {one.name: _start(one, scenario, begin) for one in chosen}
+    return Space(tuple(one.holding(start[one.name]) for one in chosen), start, begin.name)
 
 
 def changed(space: Space, point: Point) -> Point:
@@ -146,7 +148,7 @@ def in_words(space: Space, point: Point) -> str:
     """Return how *point* differs from the start: ``max_in_flight 500, workers 2``."""
     titles = {one.name: one.title for one in space.dimensions}
     told = [f"{titles[name]} {value}" for name, value in changed(space, point).items()]
-    return ", ".join(told) or "the defaults"
+    return ", ".join(told) or space.start_name
 
 
 def _of_machine(one: Dimension, cores: int) -> Dimension:
@@ -161,7 +163,7 @@ def _up_to(values: Sequence[int], most: int) -> tuple[int, ...]:
     return tuple(value for value in values if value <= most)
 
 
-def _default(one: Dimension, scenario: Scenario, defaults: Mapping[str, str]) -> int:
+def _start(one: Dimension, scenario: Scenario, begin: Beginning) -> int:
     if one.setting is not None:
-        return int(defaults[one.setting])
+        return int(begin.settings[one.setting])
     return int(getattr(scenario.service, one.title))

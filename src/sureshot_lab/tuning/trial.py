@@ -84,7 +84,7 @@ async def run_trial(
     """Run *scenario*, which has the settings of *point*; None when *stop* ended it.
 
     Raises:
-        LabError: the service does not start with the defaults; with others that is a trial
+        LabError: the service does not start as the tuning begins; with others that is a trial
             that is INVALID.
 
     """

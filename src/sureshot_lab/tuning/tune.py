@@ -1,10 +1,10 @@
-"""A tuning from its plan to what it recommends: trials, then the best against the defaults."""
+"""A tuning from its plan to what it recommends: trials, then the best against the first."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,10 @@ ALL_DONE = 0.97
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to tune. *scenario* is as long as a trial; *repeats*: runs of each side at the end."""
+    """What to tune. *scenario* is as long as a trial; *repeats*: runs of each side at the end.
+
+    *told* are settings of every run: what a file says that is not searched.
+    """
 
     scenario: Scenario
     space: Space
@@ -42,15 +45,16 @@ class Plan:
     repeats: int
     seed: int
     runs: Path = field(default=Path("runs"))
+    told: Mapping[str, str] = field(default_factory=dict)
 
     def scenario_at(self, point: Point) -> Scenario:
-        """Return the scenario with the settings of *point*; those of the start are not set."""
+        """Return the scenario with what was told and the settings of *point*."""
         service = self.scenario.service
         moved = changed(self.space, point)
         settings = {n.removeprefix(SETTINGS): v for n, v in moved.items() if n not in PROCESSES}
         processes = {n.rpartition(".")[2]: v for n, v in moved.items() if n in PROCESSES}
         service = msgspec.structs.replace(
-            service, settings={**service.settings, **settings}, **processes
+            service, settings={**self.told, **service.settings, **settings}, **processes
         )
         return msgspec.structs.replace(self.scenario, service=service)
 
@@ -81,7 +85,7 @@ async def tune(plan: Plan, tell: Tell, stop: asyncio.Event) -> tuple[Tuning, Pat
     is. Nothing is written but the runs.
 
     Raises:
-        LabError: the service does not start, or the defaults cannot be measured at all.
+        LabError: the service does not start, or what it begins at cannot be measured at all.
 
     """
     started_at = datetime.now(UTC)
@@ -99,7 +103,7 @@ async def tune(plan: Plan, tell: Tell, stop: asyncio.Event) -> tuple[Tuning, Pat
         return trial
 
     trials = await search_through(search, measure, plan.trials, stop)
-    # One run each is luck too: the best of the others is held against the defaults in any case.
+    # One run each is luck too: the best of the others is held against the first in any case.
     candidate = best_of(trials[1:], plan.objective)
     judgement = await _judged(plan, trials, candidate, folder, tell, stop)
     importance = search.importance()
@@ -112,8 +116,9 @@ async def tune(plan: Plan, tell: Tell, stop: asyncio.Event) -> tuple[Tuning, Pat
         started_at=started_at,
         finished_at=datetime.now(UTC),
         conditions=_conditions(plan),
+        start_name=plan.space.start_name,
         space=[
-            Searched(name=one.name, values=list(one.values), default=plan.space.start[one.name],
+            Searched(name=one.name, values=list(one.values), start=plan.space.start[one.name],
                      why=one.why, importance=importance.get(one.name))
             for one in plan.space.dimensions
         ],
@@ -134,8 +139,9 @@ async def _judged(
     if stop.is_set():
         return _stopped(plan, trials)
     if candidate is None:
-        return _alone(trials)
-    tell(f"the best, {in_words(plan.space, candidate.point)}, against the defaults in turns")
+        return _alone(trials, plan.space.start_name)
+    start = plan.space.start_name
+    tell(f"the best, {in_words(plan.space, candidate.point)}, against {start} in turns")
     try:
         done = await _in_turns(plan, candidate, folder, stop)
     except LabError as error:
@@ -147,19 +153,19 @@ async def _judged(
         return _stopped(plan, trials)
     if done.invalid:
         tell(f"{done.invalid} invalid runs were thrown away")
-    return judge(done.a, done.b, plan.objective)
+    return judge(done.a, done.b, plan.objective, start)
 
 
-def _alone(trials: Sequence[Trial]) -> Judgement:
-    """Return what is said when no other settings than the defaults are a candidate."""
+def _alone(trials: Sequence[Trial], start: str) -> Judgement:
+    """Return what is said when no other settings than those of *start* are a candidate."""
     if any(trial.state is TrialState.CANDIDATE for trial in trials):
         return Judgement(
             outcome=Outcome.NO_DIFFERENCE,
-            says="keep the defaults: no other settings kept every gate",
+            says=f"keep {start}: no other settings kept every gate",
         )
     return Judgement(
         outcome=Outcome.UNDECIDED,
-        says="undecided: no trial was valid and kept every gate, the defaults neither; "
+        says=f"undecided: no trial was valid and kept every gate, {start} neither; "
         "lower the load, or see why with `sureshot lab run`",
     )
 
@@ -170,7 +176,7 @@ def _stopped(plan: Plan, trials: Sequence[Trial]) -> Judgement:
     if best is not None:
         said = (
             f"the best so far is {in_words(plan.space, best.point)} with {_figure(plan, best)}, "
-            "not held against the defaults in turns"
+            f"not held against {plan.space.start_name} in turns"
         )
     return Judgement(outcome=Outcome.UNDECIDED, says=f"undecided, because stopped: {said}")
 
@@ -198,7 +204,7 @@ def _conditions(plan: Plan) -> dict[str, Any]:
         "profile": service.profile,
         "seconds": load.duration_s,
         "peak_per_s": load.peak_per_s,
-        "settings": service.settings,
+        "settings": {**plan.told, **service.settings},
         "api": service.api,
         "workers": service.workers,
         "points": plan.space.size,
@@ -212,15 +218,15 @@ def remarks(plan: Plan, trials: Sequence[Trial]) -> list[str]:
     """Return what a reader of the figures should know."""
     if not trials:
         return []
-    found, first = [], trials[0]
+    found, first, start = [], trials[0], plan.space.start_name
     if first.state is not TrialState.CANDIDATE:
-        found.append(f"the defaults are no candidate: {'; '.join(first.reasons)}")
+        found.append(f"trial 1, {start}, is no candidate: {'; '.join(first.reasons)}")
     offered = first.metrics.get("offered_per_s", 0.0)
     done = first.metrics.get(plan.objective.metric, 0.0)
     if plan.objective is Objective.GOODPUT and done >= ALL_DONE * offered > 0:
         found.append(
-            f"the defaults deliver all that is offered ({offered:.0f}/s): no settings can deliver "
-            "more; take a scenario beyond capacity, or the objective cpu or latency"
+            f"with {start} all that is offered was delivered ({offered:.0f}/s): no settings can "
+            "deliver more; take a scenario beyond capacity, or the objective cpu or latency"
         )
     bad = sum(trial.state is not TrialState.CANDIDATE for trial in trials)
     if bad > len(trials) / 2:

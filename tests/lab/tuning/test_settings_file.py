@@ -22,7 +22,7 @@ def here(
     return HereRuns(tmp_path, monkeypatch, capsys)
 
 
-def _tuning(changes: Point, profile: str = "embedded") -> Tuning:
+def _tuning(changes: Point, profile: str = "embedded", start: str = "the defaults") -> Tuning:
     return Tuning(
         id="20260102-030405-tune-load-1a2b", scenario="load", objective="cpu",
         metric="service_cpu_us_per_webhook", seed=1, started_at=AT, finished_at=AT,
@@ -30,6 +30,7 @@ def _tuning(changes: Point, profile: str = "embedded") -> Tuning:
                     "settings": {"lease_s": 30}, "api": 1, "workers": 1},
         space=[], trials=[a_trial(0, SPACE.start, 100.0)], candidate=0, changes=changes,
         judgement=Judgement(outcome=Outcome.BETTER, says="the candidate is better: x -20.0 %"),
+        start_name=start,
     )  # fmt: skip
 
 
@@ -54,6 +55,14 @@ def test_it_says_how_it_was_found_and_how_many_processes_to_start(tmp_path: Path
     assert [line for line in text.splitlines() if not line.startswith("#")] == [
         "max_in_flight = 500"
     ]
+
+
+def test_what_was_begun_at_is_named_and_its_own_value_is_not_told_besides(tmp_path: Path) -> None:
+    tuning = _tuning({IN_FLIGHT: 500}, start="ours.toml")
+    tuning.conditions["settings"]["max_in_flight"] = "30"
+    text = write_settings(tmp_path / "a.toml", tuning).read_text()
+    assert "# These take the place of the same settings of ours.toml." in text
+    assert "besides: lease_s = 30\n" in text
 
 
 def test_a_file_of_somebody_elses_is_refused_and_our_own_is_written_anew(tmp_path: Path) -> None:

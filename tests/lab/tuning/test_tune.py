@@ -15,8 +15,6 @@ from sureshot_lab.scenario import Fault, FaultKind, load_scenario
 from sureshot_lab.tuning.judgement import Outcome
 from sureshot_lab.tuning.objective import Objective
 from sureshot_lab.tuning.outcome import FILE, Tuning, read_tuning
-from sureshot_lab.tuning.page import write_page
-from sureshot_lab.tuning.settings_file import write_settings
 from sureshot_lab.tuning.space import Dimension, Space
 from sureshot_lab.tuning.trial import TrialState
 from sureshot_lab.tuning.tune import Plan, lasting, tune
@@ -45,29 +43,50 @@ def _plan(runs: Path, values: tuple[int, ...], begin: int, **told: object) -> Pl
     )  # fmt: skip
 
 
+SCENARIO = """
+title = "Receivers that take 100 ms, at 80/s: five slots do 50"
+about = "The gates of latency are left out: with five slots they would be missed."
+engine = "native"
+load.stages = [[2, 80, 80]]
+load.warm_up_s = 0
+sink.behaviour = [{ share = 1.0, delay_s = 0.1 }]
+gates.targets = ["lost"]
+service.settings = { queue_limit = 4000, intake_limit = 4000, max_in_flight_per_endpoint = 0 }
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_more_slots_are_found_where_they_are_too_few_and_proven(tmp_path: Path) -> None:
-    lines: list[str] = []
-    # The gates of the scenario are left out: with five slots they would be missed.
-    plan = _plan(tmp_path, (5, 500), 5, **{"gates.targets": ["lost"]})
-    tuning, folder = await tune(plan, lines.append, asyncio.Event())
-    assert [trial.point[IN_FLIGHT] for trial in tuning.trials] == [5, 500]
-    assert tuning.judgement.outcome is Outcome.BETTER, tuning.judgement.says
-    assert tuning.changes == {IN_FLIGHT: 500}
+async def test_more_slots_are_found_where_a_file_has_too_few_and_proven(tmp_path: Path) -> None:
+    (tmp_path / "load.toml").write_text(SCENARIO)
+    (tmp_path / "ours.toml").write_text("max_in_flight = 5\ntimeout_s = 9\nport = 1\n")
+    process = await start(
+        ("lab", "tune", "load.toml", "--start", "ours.toml", "--objective", "latency", "--json",
+         "--trials", "2", "--seconds", "2", "--repeats", "4"),
+        tmp_path, environment(),
+    )  # fmt: skip
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    tuning = msgspec.json.decode(out, type=Tuning)
+    assert tuning.start_name == "ours.toml"
+    assert tuning.conditions["settings"]["timeout_s"] == "9"
+    assert "port" not in tuning.conditions["settings"]
+    assert tuning.trials[0].point == {IN_FLIGHT: 5}
+    assert tuning.trials[1].point == tuning.changes
+    assert f"trial 2 of 2: max_in_flight {tuning.changes[IN_FLIGHT]}" in err.decode()
     first = tuning.judgement.compared[0]
     assert first.metric == "end_to_end_p95_s"
     assert first.change.high < 0
     assert tuning.judgement.kept == ((4, 4), (4, 4))
-    assert any("trial 2 of 2: max_in_flight 500" in line for line in lines)
+    folder = tmp_path / "runs" / tuning.id
     assert len(list((folder / "trials").glob("*/result.json"))) == 2
     # Eight, and those that the machine made INVALID.
     assert len(list((folder / "compared").glob("*/result.json"))) >= 8
-    settings = write_settings(tmp_path / "sureshot.toml", tuning).read_text()
-    assert settings.splitlines()[-1] == "max_in_flight = 500"
-    page = write_page(folder, tuning).read_text()
+    settings = (tmp_path / "sureshot-tuned.toml").read_text().splitlines()
+    assert "# These take the place of the same settings of ours.toml." in settings
+    assert settings[-1] == f"max_in_flight = {tuning.changes[IN_FLIGHT]}"
+    page = (folder / "tune.html").read_text()
     assert "the candidate is better" in page
-    assert "max_in_flight = 500" in page
     assert f"trials/{tuning.trials[1].run}/report.html" in page
 
 
