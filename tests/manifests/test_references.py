@@ -182,6 +182,20 @@ def _scaled_by_hand() -> list[int]:
     return [int(one) for one in re.findall(r"webhook-service --replicas=(\d+)", page)]
 
 
+def test_what_the_pages_tell_kubectl_to_touch_is_there() -> None:
+    built = overlay("production")
+    there = {one["metadata"]["name"] for one in built.documents} | {"webhook-service"}
+    pages = "\n".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
+    told = re.findall(r"^kubectl (?!create).*$", pages, re.MULTILINE)
+    names = {word for line in told for word in re.findall(r"(?<![=/.\w-])webhook-[a-z-]+", line)}
+    assert len(names) >= 4
+    assert names <= there, names - there
+    labels = {pair for line in told for pair in re.findall(r" -l (\S+)", line)}
+    for pair in labels:
+        name, _, value = pair.partition("=")
+        assert all(pod(one)["metadata"]["labels"][name] == value for one in built.processes)
+
+
 def test_keda_asks_a_port_of_one_of_our_services() -> None:
     built = overlay("production")
     found = re.findall(r"http://\S+\.svc\.cluster\.local\S*", str(built.of("ScaledObject")))
