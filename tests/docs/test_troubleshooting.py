@@ -88,7 +88,7 @@ async def test_a_disabled_endpoint_waits_and_says_so(tmp_path: Path) -> None:
         made = {"name": "a", "url": f"http://127.0.0.1:{free_port()}/"}
         endpoint = (await call(service.url, "POST", "/api/v1/endpoints", made)).json["id"]
         path = f"/api/v1/endpoints/{endpoint}"
-        await call(service.url, "PATCH", path, {"enabled": False})
+        assert (await call(service.url, "POST", f"{path}/disable")).status == 200
         webhook_id = await submit(service.url, endpointId=endpoint)
 
         async def told() -> bool:
