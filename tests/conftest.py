@@ -26,7 +26,7 @@ ALONE = (
     "tests/lab/sampler/test_processes.py",
     "tests/lab/sampler/test_sampler.py",
 )
-"""What measures, or has deadlines of its own: it runs after the rest, beside one other at most."""
+"""What measures, or has deadlines of its own: it runs after the rest, beside two others at most."""
 
 NOT_ALONE = (
     "tests/lab/load/test_troubles.py::test_an_answer_that_never_comes_is_a_timeout",

@@ -170,11 +170,12 @@ async def test_a_past_is_finished_webhooks_with_attempts_and_nothing_is_sent(
 async def test_a_series_on_real_postgresql_is_kept_and_leaves_no_database(tmp_path: Path) -> None:
     async with fresh_database():
         pass
-    before = await _databases()
     driver = DatabaseScale(50.0, 3.0, Options(runs=tmp_path, engine="native"), "postgres")
     try:
         by_rows, by_pool = await run_series(driver, [1000, 10_000], [2], 1, tmp_path / "results")
-        made = await _databases() - before
+        made = {url.rpartition("/")[2] for _stack, url in driver._made.values()}
+        assert made <= await _databases()
+        assert len(made) == 2
     finally:
         await driver.close()
     assert not made & await _databases()
