@@ -140,7 +140,11 @@ class ServiceMetrics(Source):
         """Return the latency of every method of a route that was used, the most used first."""
         labels = ("endpoint", "method")
         found = by_labels(LATENCIES["request_duration"], labels, self._after(since))
-        rows = [_route(*called, buckets) for called, buckets in found.items() if buckets.count]
+        rows = [
+            _route(route, method, buckets)
+            for (route, method), buckets in found.items()
+            if buckets.count
+        ]
         return sorted(rows, key=lambda row: (-row.count, row.route, row.method))
 
     def histogram(self, family: str, since: Mapping[Series, float] | None = None) -> Buckets | None:

@@ -233,8 +233,12 @@ async def test_lists_do_not_hide_slow_submissions() -> None:
         await source.read()
         await source.read()
         await source.close()
-    told = [(row.method, row.count, row.mean_s) for row in source.routes()]
-    assert told == [("GET", 90, pytest.approx(0.05)), ("POST", 10, pytest.approx(0.5))]
+    lists, submissions = source.routes()
+    assert (lists.method, lists.count, submissions.method, submissions.count) == (
+        "GET", 90, "POST", 10,
+    )  # fmt: skip
+    assert lists.mean_s == pytest.approx(0.05)
+    assert submissions.mean_s == pytest.approx(0.5)
 
 
 async def test_a_service_that_tells_no_method_is_read_too() -> None:
