@@ -61,7 +61,7 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
     told: str
     severity: Severity | None = None
     sparse: bool = False
-    """There is no series of bad events before the first: without one none is bad."""
+    """There may be no series of bad events: without one none is bad."""
 
     def recording(self, window: str) -> Recording:
         """Return the share of bad events over *window*."""
