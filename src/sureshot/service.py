@@ -15,7 +15,7 @@ from sureshot.adapters import make_clock, make_queue, make_store
 from sureshot.api.app import create_app, create_health_app
 from sureshot.api.auth import AccessList
 from sureshot.api.context import ApiContext
-from sureshot.api.express import Front
+from sureshot.api.express import ROUTE, Front
 from sureshot.api.submission import Submitter
 from sureshot.config import Settings
 from sureshot.delivery.backlog import Backlog
@@ -278,7 +278,7 @@ class Service:
             scaling=self.scaling,
         )  # fmt: skip
         front = Front(
-            access, Submitter(context), self.intake, self.metrics,
+            access, Submitter(context), self.intake, self.metrics, self.metrics.call(ROUTE, "POST"),
             settings.max_body_bytes, settings.express, self._shares.clients,
         )  # fmt: skip
         if listener is not None:

@@ -203,7 +203,7 @@ async def test_health_needs_no_token_and_metrics_have_their_names(url: str, sink
         "sureshot_breaker_open 0.0",
         'sureshot_batch_size_count{stage="intake"} 1.0',
         'http_requests_total{endpoint="/api/v1/webhooks",method="POST",status="202"} 1.0',
-        'http_request_duration_seconds_count{endpoint="/api/v1/webhooks"} 1.0',
+        'http_request_duration_seconds_count{endpoint="/api/v1/webhooks",method="POST"} 1.0',
         "process_resident_memory_bytes",
     ):
         assert line in text, line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,13 +52,15 @@ def test_a_changed_threshold_fails_a_unit_test(name: str, tmp_path: Path) -> Non
     assert survivors == []
 
 
+EDGE = re.compile(r'le="([0-9.]+)"')
+NEXT_EDGE = {"0.01": "0.025", "0.1": "0.25", "0.5": "1"}
 CHANGES: dict[str, Callable[[str], str]] = {
     "half the window": windows_halved,
     "another state": lambda text: text.replace('status="failed"', 'status="cancelled"'),
     "another set of states": lambda text: text.replace("delivered|failed", "delivered"),
     "another class of statuses": lambda text: text.replace('status=~"5.."', 'status=~"[45].."'),
     "every method": lambda text: text.replace('method="POST",', ""),
-    "another edge": lambda text: text.replace('le="0.1"', 'le="0.25"'),
+    "another edge": lambda text: EDGE.sub(lambda edge: f'le="{NEXT_EDGE[edge[1]]}"', text),
     "another route": lambda text: text.replace("/api/v1/webhooks|", "/api/v1/webhooks.*|"),
 }
 

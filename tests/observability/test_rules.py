@@ -22,10 +22,12 @@ from tests.observability.rule_files import (
 )
 
 NAMES = sorted(alerts_by_name())
+BESIDES = ("recording", "together")
+"""Unit tests that are of no single alert."""
 RULE_FILES = ("recording.yml", "alerts.yml")
 VALUELESS = {
-    "SureshotDown", "SureshotApiDown", "SureshotWorkersDown", "SureshotProcessDown",
-    "SureshotHeartbeatLost",
+    "SureshotDown", "SureshotApiDown", "SureshotWorkersDown", "SureshotSchedulersDown",
+    "SureshotProcessDown", "SureshotHeartbeatLost",
 }  # fmt: skip
 """They tell that something is not there, not how much."""
 OVER_ALL = re.compile(r"\b(?:sum|max|min|avg|count)\b(?!_)(?: by \(([^)]*)\))?")
@@ -47,6 +49,26 @@ def test_another_target_gives_another_alert(tmp_path: Path) -> None:
         'max by (job, namespace) (sureshot_queue_depth{job="sureshot"}) > 1234'
         in (tmp_path / "alerts.yml").read_text()
     )
+
+
+def test_a_promise_of_lateness_is_alerted_on_as_the_targets_have_it(tmp_path: Path) -> None:
+    targets = tmp_path / "targets.toml"
+    text = FILE.read_text().replace("limit = 0.500", "limit = 2.5")
+    targets.write_text(text.replace("end_to_end_p95_s", "end_to_end_p90_s"))
+    assert main(["--into", str(tmp_path), "--targets", str(targets)]) == 0
+    told = (tmp_path / "alerts.yml").read_text()
+    assert "job:sureshot_deliveries_late:ratio_rate1h > 14.4 * 0.1\n" in told
+    assert 'sureshot_end_to_end_seconds_bucket{job="sureshot",le="2.5"}' in told
+    assert 'sureshot_queue_latency_seconds_bucket{job="sureshot",le="2.5"}' in told
+
+
+def test_a_promise_without_a_percentile_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = tmp_path / "targets.toml"
+    targets.write_text(FILE.read_text().replace("end_to_end_p95_s", "end_to_end_s"))
+    assert main(["--into", str(tmp_path), "--targets", str(targets)]) == 3
+    assert "delivery-latency has no percentile: end_to_end_s" in capsys.readouterr().err
 
 
 def test_the_pages_may_be_elsewhere(tmp_path: Path) -> None:
@@ -76,10 +98,10 @@ def test_prometheus_takes_the_configuration_and_finds_the_rules(file: str) -> No
 
 def test_every_alert_has_unit_tests_and_nothing_else_has() -> None:
     tests = (PROMETHEUS / "tests").glob("*.yml")
-    assert {path.stem for path in tests} == {*NAMES, "recording"}
+    assert {path.stem for path in tests} == {*NAMES, *BESIDES}
 
 
-@pytest.mark.parametrize("name", [*NAMES, "recording"])
+@pytest.mark.parametrize("name", [*NAMES, *BESIDES])
 def test_every_unit_test_passes(name: str) -> None:
     ran = run("promtool", "test", "rules", PROMETHEUS / "tests" / f"{name}.yml")
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -118,8 +140,9 @@ def test_every_resource_of_the_targets_alerts_at_its_alert_column() -> None:
 
 def test_the_limits_that_rules_repeat_are_the_services() -> None:
     assert Settings().backlog_limit == BACKLOG_LIMIT
-    # The slow requests are told apart at an edge of the histogram, or not at all.
-    assert load_targets().gate("api-latency").limit in LATENCY_EDGES_S
+    # What is slow is told apart at an edge of the histogram, or not at all.
+    for name in ("api-latency", "delivery-latency", "queue-latency"):
+        assert load_targets().gate(name).limit in LATENCY_EDGES_S
 
 
 @pytest.mark.parametrize("file", RULE_FILES)

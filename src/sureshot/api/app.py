@@ -19,7 +19,7 @@ from sureshot.api.health import Health
 from sureshot.api.openapi import openapi_document
 from sureshot.api.problems import CONTENT_TYPE, METHOD_NOT_ALLOWED, plain_problem, problem_for
 from sureshot.api.requests import Request, Response
-from sureshot.api.routes import ROUTES
+from sureshot.api.routes import ROUTES, SUBMISSION_PATHS
 from sureshot.api.scaling import ScalingResource
 from sureshot.api.tokens import Tenants, Tokens
 from sureshot.api.webhooks import OneWebhook, Webhooks
@@ -49,6 +49,8 @@ def create_app(context: ApiContext) -> App:
         "health": Health(context),
     }
     _add_routes(app, resources)
+    for path in SUBMISSION_PATHS:
+        context.metrics.call(path, "POST").expect(500, 503)
     document = openapi_document()
     app.add_route("/openapi.json", _Page(msgspec.json.encode(document), "application/json"))
     app.add_route("/docs", _Page(docs_page(document).encode(), "text/html; charset=utf-8"))
@@ -105,7 +107,7 @@ class _CountRequests:
         del resource, succeeded
         template = request.uri_template or "(unknown)"
         duration_s = self._now_s() - request.context.began_s
-        self._metrics.http(template, request.method, response.status_code, duration_s)
+        self._metrics.call(template, request.method).answered(response.status_code, duration_s)
 
 
 async def _answer_problem(

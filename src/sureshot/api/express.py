@@ -23,7 +23,7 @@ from sureshot.delivery.intake import Intake
 from sureshot.domain.errors import CallerError, IdempotencyConflict, Overloaded
 from sureshot.domain.model import NewWebhook, Scope
 from sureshot.ports import AddResult
-from sureshot.telemetry.metrics import Metrics
+from sureshot.telemetry.metrics import Call, Metrics
 
 ROUTE = "/api/v1/webhooks"
 _URL = ROUTE.encode()
@@ -38,6 +38,7 @@ class Front(msgspec.Struct, frozen=True):
     submitter: Submitter
     intake: Intake
     metrics: Metrics
+    submissions: Call
     max_body_bytes: int
     enabled: bool
     most_connections: int = 1_000_000
@@ -140,7 +141,7 @@ class ExpressProtocol(HttpToolsProtocol):
         front = self._front
         status, head, body = front.refusals.answer(error, self.server_state)
         front.metrics.rejected(error.reason)
-        front.metrics.http(ROUTE, "POST", status, self.loop.time() - received_s)
+        front.submissions.answered(status, self.loop.time() - received_s)
         keep_alive = self.parser.should_keep_alive() and not self.ending
         self.answer(head, body, keep_alive=keep_alive)
         self.on_response_complete()
@@ -265,17 +266,17 @@ class ExpressCycle:
     def answered(self, result: AddResult | Overloaded) -> None:
         """Write the answer; a client that has gone is no error."""
         protocol = self._protocol
-        metrics = protocol._front.metrics  # noqa: SLF001 - the two are one mechanism
+        front = protocol._front  # noqa: SLF001 - the two are one mechanism
         try:
             if isinstance(result, Overloaded):
-                metrics.rejected(result.reason)
+                front.metrics.rejected(result.reason)
                 raise result
             status, body, location = answer_accepted(result, self._webhook)
             head = accepted_head(protocol.server_state, location, len(body))
         except (Overloaded, IdempotencyConflict) as error:
             status, head, body = problem_answer(error, protocol.server_state)
         self.response_complete = True
-        metrics.http(ROUTE, "POST", status, protocol.loop.time() - self._received_s)
+        front.submissions.answered(status, protocol.loop.time() - self._received_s)
         if not self.disconnected:
             protocol.answer(head, body, keep_alive=self.keep_alive)
             protocol.on_response_complete()

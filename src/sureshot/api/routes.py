@@ -83,8 +83,12 @@ PAGE_PARAMETERS = (
 _W = "/api/v1/webhooks"
 _E = "/api/v1/endpoints"
 _A = "/api/v1/admin"
+_V = "/api/v1/events"
 _ENDPOINT = endpoint_bodies.EndpointView
 _STATUS = webhook_views.StatusView
+
+SUBMISSION_PATHS = (_W, f"{_W}/batch", _V)
+"""Where webhooks come in, by POST."""
 
 ROUTES: tuple[Route, ...] = (
     Route(_W, "webhooks", None, (
@@ -116,11 +120,11 @@ ROUTES: tuple[Route, ...] = (
     Route(f"{_W}/{{webhook_id}}/cancel", "webhook", "cancel", (
         Call("POST", "Cancel it, unless it is final", "manage", 202, None, _STATUS),
     )),
-    Route("/api/v1/events", "events", None, (
+    Route(_V, "events", None, (
         Call("POST", "Publish an event: a webhook for every endpoint that wants its type",
              "submit", 202, events.EventBody, events.EventAccepted, KEY_PARAMETERS),
     )),
-    Route("/api/v1/events/{event_id}", "events", "one", (
+    Route(f"{_V}/{{event_id}}", "events", "one", (
         Call("GET", "An event, and how many webhooks it became", "read", 200, None,
              events.EventView),
     )),

@@ -63,7 +63,10 @@ class Backlog:
             await asyncio.sleep(max(REFRESH_S, 20 * took_s))
 
     def oldest_due_s(self) -> float:
-        """Return the age of the oldest due webhook that nobody has leased, in seconds."""
+        """Return how long the oldest webhook has been due and not leased, in seconds.
+
+        One that is held back for its receiver does not count; see ``Counts``.
+        """
         if self.oldest_due_at is None:
             return 0.0
         return max(0.0, (self._clock.now() - self.oldest_due_at).total_seconds())

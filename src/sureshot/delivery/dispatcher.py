@@ -166,7 +166,7 @@ class Dispatcher:
         metrics.attempts["2xx"] += 1
         metrics.delivery_duration.observe(outcome.duration_s)
         if lease.attempt_number == 1:
-            age = self._clock.now() - lease.created_at
+            age = self._clock.now() - (lease.due_at or lease.created_at)
             metrics.end_to_end.observe(age.total_seconds())
         now_s = self._clock.monotonic()
         lane.breaker.success(now_s)

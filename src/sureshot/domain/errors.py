@@ -95,6 +95,12 @@ class AlreadyExists(CallerError):
     """There is one of that id already."""
 
 
+REFUSALS = (
+    "backlog_full", "intake_full", "draining", "store_unavailable", "store_busy", "store_closed",
+)  # fmt: skip
+"""Every ``Overloaded.reason`` a submission may be refused for."""
+
+
 class Overloaded(SureshotError):
     """The service is at a limit; nothing was stored. ``reason`` labels the metric."""
 

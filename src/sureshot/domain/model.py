@@ -119,6 +119,7 @@ class Lease(msgspec.Struct, frozen=True, gc=False, array_like=True):
     secrets are looked up when sending, so they are never stale and never lie
     in a broker. ``attempt_number`` is what this attempt will be called, from 1;
     ``schedule_step`` is the same count since the schedule was last restarted.
+    ``due_at`` is None for what was due when it was accepted, and from the second attempt on.
     """
 
     webhook_id: str
@@ -135,6 +136,7 @@ class Lease(msgspec.Struct, frozen=True, gc=False, array_like=True):
     payload: bytes
     created_at: datetime
     timeout_s: float | None = None
+    due_at: datetime | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):

@@ -66,9 +66,12 @@ class Due(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How much is stored and not final, and how old the oldest due free row is.
+    """How much is stored and not final, and since when the oldest free row could be sent.
 
     ``free`` counts the rows nobody holds a lease for; it is part of ``backlog``.
+    ``oldest_due_at`` passes over lanes that are closed for their receiver, disabled or in
+    trouble; such a lane's rows could be sent from when it was to open, not from when they
+    were due. A lane that is ``FULL`` counts: the service does not keep up with it.
     """
 
     backlog: int

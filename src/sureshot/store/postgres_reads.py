@@ -17,9 +17,10 @@ from sureshot.store.rows import (
     ROWS_PER_PAGE,
     attempt_from_row,
     first_key,
-    from_us,
     key_of,
+    oldest_overdue,
     place_id,
+    sendable_us,
     to_us,
     webhook_from_row,
 )
@@ -133,12 +134,11 @@ async def counts(database: Database, now: datetime) -> Counts:
     """Return how much waits; see ``Store.counts``."""
     async with database.connection() as connection:
         free, leased = await connection.fetchrow(SQL["counts"])
-        oldest = None
+        lanes = []
         if free:
             lanes = await connection.fetch(SQL["waiting_lanes"], "", LANES_PER_CALL, "")
-            oldest = min((lane["due_at"] for lane in lanes), default=None)
-    overdue = oldest is not None and oldest <= to_us(now)
-    return Counts(free + leased, free, from_us(oldest) if oldest is not None and overdue else None)
+    sendable = (sendable_us(lane["due_at"], lane["until"], lane["reason"]) for lane in lanes)
+    return Counts(free + leased, free, oldest_overdue(sendable, now))
 
 
 async def latest_id(connection: Connection) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from sureshot.domain.model import (
     Webhook,
     WebhookState,
 )
-from sureshot.ports import LeaseTerms
+from sureshot.ports import FULL, LeaseTerms
 
 STATES = (
     WebhookState.QUEUED,
@@ -124,6 +124,23 @@ def insert_row(webhook: NewWebhook, terms: LeaseTerms | None, lease_until: int |
     )
 
 
+def sendable_us(due_us: int, until_us: int | None, reason: str | None) -> int:
+    """Return since when a lane's first webhook, due at *due_us*, is not held back (µs).
+
+    *reason* is why the lane is closed, None while it is open; *until_us* None: not by
+    time. One that is full is not held back for its receiver: this service is behind.
+    """
+    if reason is None or reason == FULL:
+        return due_us
+    return NEVER_US if until_us is None else max(due_us, until_us)
+
+
+def oldest_overdue(sendable: Iterable[int], now: datetime) -> datetime | None:
+    """Return the earliest of *sendable* (µs) that is not after *now*."""
+    oldest_us = min(sendable, default=NEVER_US)
+    return from_us(oldest_us) if oldest_us <= to_us(now) else None
+
+
 def newborn_lease(webhook: NewWebhook, terms: LeaseTerms) -> Lease:
     """Return the lease a webhook is born with."""
     return Lease(
@@ -147,7 +164,7 @@ def newborn_lease(webhook: NewWebhook, terms: LeaseTerms) -> Lease:
 def lease_from_row(row: Row, expires_at: datetime) -> Lease:
     """Return the lease that ``take_lease`` has just written."""
     key, tail, token, attempts, step, tenant, lane, endpoint_id, url, method = row[:10]
-    headers, payload, created_at, timeout_s = row[10:]
+    headers, payload, created_at, timeout_s, due_at = row[10:]
     return Lease(
         format_id(key, tail),
         token,
@@ -163,6 +180,7 @@ def lease_from_row(row: Row, expires_at: datetime) -> Lease:
         payload,
         from_us(created_at),
         timeout_s,
+        from_us(due_at) if due_at > created_at and not attempts else None,
     )
 
 

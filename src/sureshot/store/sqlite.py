@@ -204,7 +204,7 @@ class SqliteStore:
 
     async def counts(self, now: datetime) -> Counts:
         """See ``Store.counts``."""
-        return await self._reader.run(sqlite_reads.counts, now)
+        return await self._reader.run(sqlite_reads.counts, now, self._lanes.rows)
 
     async def latest_id(self) -> str | None:
         """See ``Store.latest_id``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import apsw
@@ -17,12 +17,14 @@ from sureshot.store.rows import (
     Row,
     attempt_from_row,
     first_key,
-    from_us,
     key_of,
+    oldest_overdue,
     place_id,
+    sendable_us,
     to_us,
     webhook_from_row,
 )
+from sureshot.store.sqlite_lanes import Rows as ClosedRows
 from sureshot.store.sqlite_rows import fetch, fetch_one
 
 _INDEXED_STATES = {WebhookState.RETRYING, WebhookState.FAILED, WebhookState.CANCELLED}
@@ -120,25 +122,23 @@ def _with_last_attempt(connection: apsw.Connection, row: Row) -> Webhook:
     return webhook_from_row(row, None if last is None else attempt_from_row(last))
 
 
-def counts(connection: apsw.Connection, now: datetime) -> Counts:
-    """Return how much waits; see ``Store.counts``."""
+def counts(connection: apsw.Connection, now: datetime, closed: ClosedRows) -> Counts:
+    """Return how much waits; see ``Store.counts``. *closed*: the closed lanes."""
     ((free,),) = fetch(connection, "count_free")
     ((leased,),) = fetch(connection, "count_leased")
-    oldest = _oldest_due(connection) if free else None
-    overdue = oldest is not None and oldest <= to_us(now)
-    return Counts(free + leased, free, from_us(oldest) if oldest is not None and overdue else None)
+    sendable = _sendable(connection, closed) if free else ()
+    return Counts(free + leased, free, oldest_overdue(sendable, now))
 
 
-def _oldest_due(connection: apsw.Connection) -> int | None:
-    oldest: int | None = None
+def _sendable(connection: apsw.Connection, closed: ClosedRows) -> Iterator[int]:
+    """Yield since when each lane's first webhook is not held back."""
     lane = ""
     for _ in range(LANES_PER_CALL):
         found = fetch_one(connection, "next_lane", (lane,))
         if found is None:
-            break
-        lane, due_at = found
-        oldest = due_at if oldest is None else min(oldest, due_at)
-    return oldest
+            return
+        lane, due_us = found
+        yield sendable_us(due_us, *closed.get(lane, (None, None)))
 
 
 def latest_id(connection: apsw.Connection) -> str | None:

@@ -20,10 +20,35 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from sureshot.domain.errors import REFUSALS
 from sureshot.domain.model import FINAL
 from sureshot.telemetry.histogram import BATCH_EDGES, Histogram
 
 Gauge = Callable[[], float]
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "other"
+"""What every further method is counted as: clients must not make series as they please."""
+
+
+class Call:
+    """What is counted of one method of one route; the hot path looks its own up once."""
+
+    __slots__ = ("durations", "statuses")
+
+    def __init__(self) -> None:
+        self.statuses: Counter[int] = Counter()
+        self.durations = Histogram()
+
+    def answered(self, status: int, duration_s: float) -> None:
+        """Count one answered request."""
+        self.statuses[status] += 1
+        self.durations.observe(duration_s)
+
+    def expect(self, *statuses: int) -> None:
+        """Tell of *statuses* before there is any: or the first ones would be no increase."""
+        for status in statuses:
+            self.statuses[status] += 0
 
 
 class Metrics:
@@ -41,18 +66,16 @@ class Metrics:
         self.end_to_end = Histogram()
         self.loop_lag = Histogram()
         self.batch_sizes: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(BATCH_EDGES))
-        self.requests: Counter[tuple[str, str, int]] = Counter()
-        self.request_durations: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self.calls: defaultdict[tuple[str, str], Call] = defaultdict(Call)
         self._gauges: dict[str, tuple[str, Gauge]] = {}
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_ServiceCollector(self))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
-    def http(self, endpoint: str, method: str, status: int, duration_s: float) -> None:
-        """Count one answered request; *endpoint* is the route's template."""
-        self.requests[endpoint, method, status] += 1
-        self.request_durations[endpoint].observe(duration_s)
+    def call(self, endpoint: str, method: str) -> Call:
+        """Return what is counted of *method* at *endpoint*, which is the route's template."""
+        return self.calls[endpoint, method if method in METHODS else OTHER_METHOD]
 
     def rejected(self, reason: str) -> None:
         """Count one submission refused because of a limit."""
@@ -106,15 +129,9 @@ class _ServiceCollector(Collector):
         yield _labelled(
             "sureshot_webhooks_finished", "Webhooks that became final", "status", finished
         )
-        yield _labelled(
-            "sureshot_rejected", "Submissions refused at a limit", "reason", metrics.rejections
-        )
-        requests = CounterMetricFamily(
-            "http_requests", "Answered requests", labels=["endpoint", "method", "status"]
-        )
-        for (endpoint, method, status), count in metrics.requests.items():
-            requests.add_metric([endpoint, method, str(status)], count)
-        yield requests
+        rejections = {**dict.fromkeys(REFUSALS, 0), **metrics.rejections}
+        yield _labelled("sureshot_rejected", "Submissions refused at a limit", "reason", rejections)
+        yield _requests(metrics.calls)
 
     def _histograms(self) -> Iterable[Metric]:
         metrics = self._metrics
@@ -136,13 +153,13 @@ class _ServiceCollector(Collector):
             family = HistogramMetricFamily(name, meaning)
             family.add_metric([], histogram.cumulative(), histogram.total)
             yield family
-        yield _histograms("sureshot_batch_size", "Committed batches", "stage", metrics.batch_sizes)
-        yield _histograms(
-            "http_request_duration_seconds",
-            "Request received to answered",
-            "endpoint",
-            metrics.request_durations,
+        batches = HistogramMetricFamily(
+            "sureshot_batch_size", "Committed batches", labels=["stage"]
         )
+        for stage, sizes in metrics.batch_sizes.items():
+            batches.add_metric([stage], sizes.cumulative(), sizes.total)
+        yield batches
+        yield _request_durations(metrics.calls)
 
 
 def _labelled(name: str, meaning: str, label: str, counts: Mapping[str, int]) -> Metric:
@@ -152,10 +169,25 @@ def _labelled(name: str, meaning: str, label: str, counts: Mapping[str, int]) ->
     return family
 
 
-def _histograms(name: str, meaning: str, label: str, all_of: dict[str, Histogram]) -> Metric:
-    family = HistogramMetricFamily(name, meaning, labels=[label])
-    for value, histogram in all_of.items():
-        family.add_metric([value], histogram.cumulative(), histogram.total)
+def _requests(calls: Mapping[tuple[str, str], Call]) -> Metric:
+    family = CounterMetricFamily(
+        "http_requests", "Answered requests", labels=["endpoint", "method", "status"]
+    )
+    for (endpoint, method), call in calls.items():
+        for status, count in call.statuses.items():
+            family.add_metric([endpoint, method, str(status)], count)
+    return family
+
+
+def _request_durations(calls: Mapping[tuple[str, str], Call]) -> Metric:
+    family = HistogramMetricFamily(
+        "http_request_duration_seconds",
+        "Request received to answered",
+        labels=["endpoint", "method"],
+    )
+    for (endpoint, method), call in calls.items():
+        durations = call.durations
+        family.add_metric([endpoint, method], durations.cumulative(), durations.total)
     return family
 
 

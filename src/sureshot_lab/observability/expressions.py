@@ -16,6 +16,9 @@ series that label, as outside Kubernetes, its part is empty and the job alone re
 SUBMISSION_ROUTES = "/api/v1/webhooks|/api/v1/events"
 """Where webhooks come in, one a call; a batch of 1,000 is no matter of 100 ms."""
 
+SUBMITTED = f'method="POST",endpoint=~"{SUBMISSION_ROUTES}"'
+"""What selects submissions: a GET of the same path is a list, as slow as its page is long."""
+
 _OVER_ALL = re.compile(r"^(sum|max)\(")
 _METRIC = re.compile(r"\b(?:process|sureshot)_[a-z_]+\b(?!\{)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -58,14 +58,22 @@ def merged(family: str, values: Mapping[Series, float]) -> Buckets | None:
 
 
 def by_label(family: str, label: str, values: Mapping[Series, float]) -> dict[str, Buckets]:
-    """Return a histogram for each value that *label* has in *family*; other labels are merged.
+    """Return a histogram for each value that *label* has in *family*; other labels are merged."""
+    return {told: buckets for (told,), buckets in by_labels(family, (label,), values).items()}
 
-    All series must have the same edges, as those of one version of the service have.
+
+def by_labels(
+    family: str, labels: Sequence[str], values: Mapping[Series, float]
+) -> dict[tuple[str, ...], Buckets]:
+    """Return a histogram for each combination of values that *labels* have in *family*.
+
+    A label that is not there is an empty value. All series must have the same edges, as
+    those of one version of the service have.
     """
-    cumulative: dict[str, dict[float, float]] = {}
-    totals: dict[str, float] = {}
+    cumulative: dict[tuple[str, ...], dict[float, float]] = {}
+    totals: dict[tuple[str, ...], float] = {}
     for series, value in values.items():
-        told = series.label(label)
+        told = tuple(series.label(label) for label in labels)
         if series.name == f"{family}_bucket":
             edges = cumulative.setdefault(told, {})
             edge = float(series.label("le"))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sureshot_lab.sampler.buckets import Buckets, by_label, merged
+from sureshot_lab.sampler.buckets import Buckets, by_label, by_labels, merged
 from sureshot_lab.sampler.exposition import Series
 from sureshot_lab.sampler.scrape import Scrape, Scraped
 from sureshot_lab.sampler.source import Source
@@ -56,9 +56,13 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 @dataclass(frozen=True)
 class RouteLatency:
-    """Requests to one route of the service, received to answered."""
+    """Requests to one route of the service, received to answered.
+
+    ``method`` is empty where the service does not tell it, as an older one does not.
+    """
 
     route: str
+    method: str
     count: int
     mean_s: float
     p50_s: float
@@ -133,10 +137,15 @@ class ServiceMetrics(Source):
         return _distributions(self._after(since))
 
     def routes(self, since: Mapping[Series, float] | None = None) -> list[RouteLatency]:
-        """Return the latency of every route that was used, the most used first."""
-        found = by_label(LATENCIES["request_duration"], "endpoint", self._after(since))
-        rows = [_route(route, buckets) for route, buckets in found.items() if buckets.count]
-        return sorted(rows, key=lambda row: (-row.count, row.route))
+        """Return the latency of every method of a route that was used, the most used first."""
+        labels = ("endpoint", "method")
+        found = by_labels(LATENCIES["request_duration"], labels, self._after(since))
+        rows = [
+            _route(route, method, buckets)
+            for (route, method), buckets in found.items()
+            if buckets.count
+        ]
+        return sorted(rows, key=lambda row: (-row.count, row.route, row.method))
 
     def histogram(self, family: str, since: Mapping[Series, float] | None = None) -> Buckets | None:
         """Return one histogram by its name at ``/metrics``, over all labels."""
@@ -213,6 +222,7 @@ def _distributions(values: Mapping[Series, float]) -> dict[str, float]:
     return told
 
 
-def _route(route: str, buckets: Buckets) -> RouteLatency:
+def _route(route: str, method: str, buckets: Buckets) -> RouteLatency:
     p50_s, p95_s, p99_s = (buckets.quantile(share) or 0.0 for share in SHARES.values())
-    return RouteLatency(route, round(buckets.count), buckets.mean or 0.0, p50_s, p95_s, p99_s)
+    count, mean_s = round(buckets.count), buckets.mean or 0.0
+    return RouteLatency(route, method, count, mean_s, p50_s, p95_s, p99_s)

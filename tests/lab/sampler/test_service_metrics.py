@@ -197,6 +197,61 @@ async def test_a_connection_the_server_ended_is_opened_again(tmp_path: Path) -> 
     await source.close()
 
 
+@contextlib.asynccontextmanager
+async def pages(*texts: str) -> AsyncIterator[str]:
+    """Serve these metrics one after the other; yields the address."""
+    left = list(texts)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + left.pop(0).encode())
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def calls(quick: int, slow: int, labels: str) -> str:
+    """Return a histogram of requests: *quick* ones of 50 ms and *slow* ones of half a second."""
+    series, count = f'{{endpoint="{SUBMISSIONS}"{labels}', quick + slow
+    return (
+        f'http_request_duration_seconds_bucket{series},le="0.1"}} {quick}\n'
+        f'http_request_duration_seconds_bucket{series},le="1"}} {count}\n'
+        f'http_request_duration_seconds_bucket{series},le="+Inf"}} {count}\n'
+        f"http_request_duration_seconds_sum{series}}} {quick / 20 + slow / 2}\n"
+        f"http_request_duration_seconds_count{series}}} {count}\n"
+    )
+
+
+async def test_lists_do_not_hide_slow_submissions() -> None:
+    post, get = ',method="POST"', ',method="GET"'
+    before, after = calls(0, 0, post) + calls(0, 0, get), calls(0, 10, post) + calls(90, 0, get)
+    async with pages(before, after) as url:
+        source = ServiceMetrics([url])
+        await source.read()
+        await source.read()
+        await source.close()
+    lists, submissions = source.routes()
+    assert (lists.method, lists.count, submissions.method, submissions.count) == (
+        "GET", 90, "POST", 10,
+    )  # fmt: skip
+    assert lists.mean_s == pytest.approx(0.05)
+    assert submissions.mean_s == pytest.approx(0.5)
+
+
+async def test_a_service_that_tells_no_method_is_read_too() -> None:
+    async with pages(calls(0, 0, ""), calls(90, 10, "")) as url:
+        source = ServiceMetrics([url])
+        await source.read()
+        values = await source.read()
+        await source.close()
+    (row,) = source.routes()
+    assert (row.route, row.method, row.count) == (SUBMISSIONS, "", 100)
+    assert values["metrics.request_duration_p99_s"] > 0.1
+
+
 async def test_what_is_no_metrics_page_is_refused(tmp_path: Path) -> None:
     async with running_service(tmp_path) as service:
         source = ServiceMetrics([f"{service.url}/api"])

@@ -102,7 +102,7 @@ WITH RECURSIVE hop (lane, count) AS (
             ORDER BY w.lane LIMIT 1), hop.count + 1
     FROM hop WHERE hop.lane IS NOT NULL AND hop.count < $2
 )
-SELECT hop.lane, first.due_at, closed.lane IS NOT NULL AS closed, closed.until,
+SELECT hop.lane, first.due_at, closed.lane IS NOT NULL AS closed, closed.until, closed.reason,
        hop.lane <= $3 AS up_to_start
 FROM hop
 CROSS JOIN LATERAL (
@@ -148,7 +148,7 @@ SET lease_until = $2, owner = $3, token = w.token + 1, leases_taken = w.leases_t
 FROM unnest($1::bigint[]) AS picked (key)
 WHERE w.key = picked.key
 RETURNING w.key, w.tail, w.token, w.attempts, w.schedule_step, w.tenant, w.lane, w.endpoint_id,
-          w.url, w.method, w.headers, w.payload, w.created_at, w.timeout_s;
+          w.url, w.method, w.headers, w.payload, w.created_at, w.timeout_s, w.due_at;
 
 -- fail_crashed --
 UPDATE webhooks SET state = 3, attempts = attempts + 1, token = token + 1 WHERE key = $1

@@ -70,7 +70,7 @@ UPDATE webhooks
 SET lease_until = ?, owner = ?, token = token + 1, leases_taken = leases_taken + 1
 WHERE key = ?
 RETURNING key, tail, token, attempts, schedule_step, tenant, lane, endpoint_id, url, method,
-          headers, payload, created_at, timeout_s;
+          headers, payload, created_at, timeout_s, due_at;
 
 -- fail_crashed --
 UPDATE webhooks SET state = 3, attempts = attempts + 1, token = token + 1 WHERE key = ?

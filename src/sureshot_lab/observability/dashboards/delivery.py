@@ -44,8 +44,8 @@ def _now() -> list[Panel]:
     return [
         figure("Backlog", "Webhooks stored and not final.", "short",
                f"max(sureshot_backlog{{{JOB}}})", width=6),
-        figure("Oldest due", "Age of the oldest webhook that is due and not being sent; those held "
-               "back for a disabled endpoint count.", "s",
+        figure("Oldest due", "Age of the oldest webhook that is due and not being sent; what is "
+               "held back for its receiver does not count.", "s",
                f"max(sureshot_oldest_due_seconds{{{JOB}}})", steps=[Step(OVERDUE_S, RED)], width=6),
         figure("Breakers open", "Endpoints that are let rest because their receiver is in "
                "trouble.", "short", f"max(sureshot_breaker_open{{{JOB}}})", steps=MANY_BREAKERS,

@@ -16,10 +16,10 @@ from sureshot_lab.observability.dashboards.panel import (
     chart,
     figure,
 )
-from sureshot_lab.observability.expressions import SUBMISSION_ROUTES, quantile
+from sureshot_lab.observability.expressions import SUBMITTED, quantile
 from sureshot_lab.targets import Targets
 
-SUBMISSIONS = f'{PROCESS},endpoint=~"{SUBMISSION_ROUTES}"'
+SUBMISSIONS = f"{PROCESS},{SUBMITTED}"
 ACCEPTED = f"sum(rate(sureshot_webhooks_accepted_total{{{PROCESS}}}[{WINDOW}]))"
 DELIVERED = f'sum(rate(sureshot_webhooks_finished_total{{{PROCESS},status="delivered"}}[{WINDOW}]))'
 FINAL = (
@@ -86,7 +86,7 @@ def _requests(targets: Targets) -> list[Panel]:
               steps=[Step(latency_s, RED)]),
         chart("Response latency by route", "p99, received to answered.", "s",
               Query(quantile(0.99, "http_request_duration_seconds", labels=PROCESS, window=WINDOW,
-                             by="endpoint"), "{{endpoint}}"), width=16),
+                             by="endpoint, method"), "{{method}} {{endpoint}}"), width=16),
         chart("Within the promise", "Submissions answered within the promised time.",
               "percentunit", Query(
                   f'sum(rate(http_request_duration_seconds_bucket{{{SUBMISSIONS},'

@@ -36,7 +36,7 @@ def alert_groups(targets: Targets) -> list[AlertGroup]:
         burn_alerts(targets),
         resource_alerts(targets),
         process_alerts(),
-        line_alerts(),
+        line_alerts(targets),
         receiver_alerts(),
     ]
 

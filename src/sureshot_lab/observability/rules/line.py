@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from sureshot_lab.observability.expressions import BY, JOB
 from sureshot_lab.observability.rules.rule import Alert, AlertGroup, Severity
+from sureshot_lab.targets import Targets
 
 BACKLOG_LIMIT = 1_000_000
 """The default of SURESHOT_BACKLOG_LIMIT; beyond it submissions are answered 503."""
 OVERDUE_S = 300
 """As old a due webhook may be."""
+SLOW_SHARE = 0.5
+"""So much of what is taken from the queue may have waited longer than a whole delivery may."""
 
 
-def line_alerts() -> AlertGroup:
-    """Return the alerts."""
-    return AlertGroup("sureshot-line", [*_stuck(), *_late(), *_filling(), _refusing()])
+def line_alerts(targets: Targets) -> AlertGroup:
+    """Return the alerts, with the limits of *targets*."""
+    late = [*_late(), _slow_queue(targets)]
+    return AlertGroup("sureshot-line", [*_stuck(), *late, *_filling(), _refusing()])
 
 
 def _stuck() -> list[Alert]:
@@ -52,7 +56,7 @@ def _late() -> list[Alert]:
     return [
         Alert(
             name="SureshotWebhooksOverdue",
-            # A ticket: webhooks held back for a disabled or broken endpoint are overdue too.
+            # A ticket: a receiver that may be sent less than comes in makes webhooks overdue too.
             expression=f"max by ({BY}) (sureshot_oldest_due_seconds{{{JOB}}}) > {OVERDUE_S}",
             severity=Severity.TICKET,
             summary="A webhook has been due for more than 5 minutes",
@@ -61,6 +65,26 @@ def _late() -> list[Alert]:
             hold_s=300.0,
         ),
     ]
+
+
+def _slow_queue(targets: Targets) -> Alert:
+    limit_s = targets.gate("delivery-latency").limit
+    taken = f"sureshot_queue_latency_seconds_count{{{JOB}}}[5m]"
+    soon = f'sureshot_queue_latency_seconds_bucket{{{JOB},le="{limit_s:g}"}}[5m]'
+    return Alert(
+        name="SureshotQueueSlow",
+        # No receiver is in this: whatever is late here is late by our own doing.
+        expression=(
+            f"1 - sum by ({BY}) (rate({soon})) / sum by ({BY}) (rate({taken})) > {SLOW_SHARE}\n"
+            f"and sum by ({BY}) (increase({taken})) > 100"
+        ),
+        severity=Severity.PAGE,
+        summary="Most webhooks wait in the queue longer than their delivery may take",
+        description="{{ $value | humanizePercentage }} of the leases waited in the queue longer "
+        f"than {limit_s * 1000:g} ms, in which a webhook is to be delivered; for 10 minutes it "
+        "was more than half.",
+        hold_s=600.0,
+    )
 
 
 def _filling() -> list[Alert]:

@@ -41,6 +41,12 @@ def _none_left() -> list[Alert]:
             "Others run, but for a minute no worker has answered Prometheus: what is accepted "
             "waits, and nothing is delivered.",
         ),
+        _role_gone(
+            "scheduler", "SureshotSchedulersDown", "No process sends what waits in the store",
+            "Others run, but for a minute no scheduler has answered Prometheus: what is new is "
+            "sent, but retries, what found no room in the queue, what was asked for later and "
+            "what a dead process held all wait.",
+        ),
     ]  # fmt: skip
 
 
