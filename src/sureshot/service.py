@@ -187,8 +187,9 @@ class Service:
         recorder = Recorder(store, queue, slots, backlog, metrics, scheduler.wake)
         rng = random.Random()  # noqa: S311 - jitter is no secret
         heartbeat = self.heartbeat = Heartbeat(
-            store, queue, slots, clock, self.role, self._anchor, self.ids.use_slot
-        )
+            store, queue, slots, clock, self.role, self._anchor, self.ids.use_slot,
+            time.process_time,
+        )  # fmt: skip
         dispatcher = Dispatcher(
             directory, lanes, sender, recorder, clock, rng, metrics, heartbeat.trusted
         )
@@ -205,10 +206,7 @@ class Service:
             store, clock, directory, self.intake, self.ids.new, settings.disable_after_days
         )
         self._expose_gauges(slots, lanes, heartbeat.trusted)
-        self.scaling = Scaling(
-            scaling_plan(settings), clock, backlog, lambda: self.engine.paused, self.role,
-            time.process_time,
-        )  # fmt: skip
+        self.scaling = Scaling(scaling_plan(settings), clock, backlog, lambda: self.engine.paused)
         return Engine(
             Parts(
                 store, queue, sender, clock, directory, lanes, slots, backlog, recorder,

@@ -39,10 +39,12 @@ class Heartbeat:
         role: str,
         anchor: Callable[[datetime], None],
         use_slot: Callable[[int], None],
+        cpu_s: Callable[[], float],
     ) -> None:
         """*anchor* is told the store's time now and then, if it has a clock of its own.
 
-        *use_slot* is told the number this process alone may end its ids in.
+        *use_slot* is told the number this process alone may end its ids in. *cpu_s* tells how
+        much CPU time it has used.
         """
         self._store = store
         self._queue = queue
@@ -51,6 +53,7 @@ class Heartbeat:
         self._role = role
         self._anchor = anchor
         self._use_slot = use_slot
+        self._cpu_s = cpu_s
         self._anchored_s = float("-inf")
         self._last_s = float("-inf")
         self._steady_since_s = float("inf")
@@ -94,7 +97,9 @@ class Heartbeat:
     async def beat(self) -> None:
         """Beat once; raises ``Overloaded`` when the store is away."""
         queue = self._queue
-        beat = Beat(self._role, __version__, queue.published, queue.taken, self._slots.taken)
+        beat = Beat(
+            self._role, __version__, queue.published, queue.taken, self._slots.taken, self._cpu_s()
+        )
         began_s = self._clock.monotonic()
         census = await self._store.beat(beat)
         if began_s - self._last_s > STEADY_S:
