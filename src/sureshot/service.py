@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import secrets
 import socket
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -187,9 +186,8 @@ class Service:
         recorder = Recorder(store, queue, slots, backlog, metrics, scheduler.wake)
         rng = random.Random()  # noqa: S311 - jitter is no secret
         heartbeat = self.heartbeat = Heartbeat(
-            store, queue, slots, clock, self.role, self._anchor, self.ids.use_slot,
-            time.process_time,
-        )  # fmt: skip
+            store, queue, slots, clock, self.role, self._anchor, self.ids.use_slot
+        )
         dispatcher = Dispatcher(
             directory, lanes, sender, recorder, clock, rng, metrics, heartbeat.trusted
         )

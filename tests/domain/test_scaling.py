@@ -18,10 +18,10 @@ from sureshot.domain.scaling.behaviour import (
     Stabiliser,
     Unit,
 )
-from sureshot.domain.scaling.capacity import Capacity
 from sureshot.domain.scaling.decision import Need, Rules, decide
 from sureshot.domain.scaling.demand import Demand
 from sureshot.domain.scaling.returns import Returns
+from sureshot.domain.scaling.work import Work
 
 RULES = Rules(least=1, most=20, target=0.8, drain_s=10.0)
 
@@ -91,50 +91,6 @@ def test_it_stays_within_the_bounds_and_more_work_never_wants_fewer(
     assert RULES.least <= wanted(per_s, waiting) <= RULES.most
     assert wanted(per_s * 1.5, waiting) >= wanted(per_s, waiting)
     assert wanted(per_s, waiting * 1.5) >= wanted(per_s, waiting)
-
-
-# -- what a replica can do --------------------------------------------------
-
-
-def learned(capacity: Capacity, seconds: int, done: float, busy: float, replicas: int = 1) -> float:
-    for _ in range(seconds):
-        capacity.observe(1.0, replicas, done, busy)
-    return capacity.per_s
-
-
-def test_a_full_queue_shows_within_seconds_what_a_replica_does() -> None:
-    assert learned(Capacity(1000), 6, done=50, busy=1.0) < 100
-    assert learned(Capacity(10), 5, done=500, busy=1.0) == pytest.approx(500, rel=0.1)
-
-
-def test_half_busy_slots_show_it_too_and_so_do_several_replicas() -> None:
-    assert learned(Capacity(1000), 30, done=300, busy=0.5, replicas=3) == pytest.approx(
-        200, rel=0.05
-    )
-
-
-def test_an_idle_replica_shows_nothing_but_that_it_can_do_what_it_does() -> None:
-    assert learned(Capacity(1000), 60, done=10, busy=0.001) == 1000
-    assert learned(Capacity(1000), 60, done=3000, busy=0.1) == pytest.approx(3000, rel=0.01)
-
-
-def test_the_second_in_which_work_begins_or_ends_teaches_nothing() -> None:
-    capacity = Capacity(1000)
-    capacity.observe(1.0, 1, 3.0, 1.0)
-    capacity.observe(1.0, 1, 0.0, 0.0)
-    capacity.observe(1.0, 1, 2.0, 1.0)
-    capacity.observe(1.0, 1, 2.0, 0.1)
-    assert (capacity.per_s, capacity.learned) == (1000, False)
-
-
-def test_slow_receivers_are_forgotten_but_never_beyond_what_slots_allow() -> None:
-    capacity = Capacity(1000)
-    slow = learned(capacity, 60, done=10, busy=1.0)
-    assert slow < 15
-    assert learned(capacity, 900, done=5, busy=0.005) > 900
-    held = Capacity(1000)
-    learned(held, 60, done=100, busy=1.0)
-    assert learned(held, 900, done=30, busy=0.2) == pytest.approx(150, rel=0.05)
 
 
 # -- how much comes ---------------------------------------------------------
@@ -322,12 +278,22 @@ def test_without_anything_waiting_nobody_can_tell() -> None:
 
 
 class Role:
-    """A role in a closed loop: replicas as advised, some seconds later, with a real queue."""
+    """A role in a closed loop: replicas as advised, some seconds later, with a real queue.
 
-    def __init__(self, per_replica: float, rules: Rules = RULES, replicas: int = 1) -> None:
-        self.advisor = Advisor(rules, 1000.0, lead_s=10)
-        self.per_replica = per_replica
+    A replica's core does *core_per_s*; its slots are those of the default settings, so what
+    waits lies in them and the queue is empty. *bound* is what keeps it from doing as much.
+    """
+
+    def __init__(
+        self, core_per_s: float, rules: Rules = RULES, replicas: int = 1, slots: int = 10_000,
+        takes_s: float = 0.3,
+    ) -> None:  # fmt: skip
+        self.advisor = Advisor(rules, 1000.0, lead_s=10, slots=slots)
+        self.core_per_s = core_per_s
+        self.bound = math.inf
         self.replicas = replicas
+        self.slots = slots
+        self.takes_s = takes_s
         self.waiting = 0.0
         self.at_s = 0.0
         self.starting: list[tuple[float, int]] = []
@@ -338,12 +304,16 @@ class Role:
         ready = [count for at_s, count in self.starting if at_s <= self.at_s]
         self.replicas = ready[-1] if ready else self.replicas
         self.waiting += arrived
-        done = min(self.waiting, self.replicas * self.per_replica)
+        done = min(self.waiting, self.replicas * min(self.core_per_s, self.bound))
         self.waiting -= done
-        slots = done / (self.replicas * self.per_replica)
+        each = done / self.replicas
+        lying = min(self.waiting / self.replicas, self.slots - each * self.takes_s)
+        work = Work(1.0, each, each * self.takes_s + lying, each / self.core_per_s)
+        queued = self.waiting - lying * self.replicas
         self.advice = self.advisor.observe(
-            Observation(self.at_s, 1.0, self.replicas, arrived, done, slots, self.waiting, **more)
-        )
+            Observation(self.at_s, 1.0, self.replicas, arrived, (work,) * self.replicas, queued,
+                        **more)
+        )  # fmt: skip
         self.starting.append((self.at_s + 5.0, self.advice.wanted))
         return self.advice
 
@@ -367,9 +337,43 @@ def test_a_steady_noisy_load_is_left_alone() -> None:
     assert numbers == {5}
 
 
+def test_a_steady_load_stays_with_its_replicas_for_hours_whatever_the_start_value() -> None:
+    rng = random.Random(2)
+    for per_s, fewest in ((600.0, 4), (130.0, 1), (250.0, 2)):
+        role = Role(200.0, replicas=5)
+        role.run(900, per_s)
+        numbers = {role.second(rng.gauss(per_s, per_s**0.5)).wanted for _ in range(7200)}
+        assert numbers == {fewest}, per_s
+        assert role.waiting == 0
+
+
+def test_what_a_worker_took_and_cannot_get_at_is_worked_off_by_more() -> None:
+    role = Role(100.0)
+    role.run(120, 80)
+    role.run(4, 400)
+    assert role.advice is not None
+    assert role.advice.need.waiting > 500
+    assert "webhooks wait" in role.advice.reasons[0]
+    assert role.advice.wanted > 5, "what 400 a second alone would take"
+    role.run(40, 400)
+    assert role.waiting == 0
+
+
+def test_who_has_just_begun_to_watch_takes_away_none_that_others_have_added() -> None:
+    fresh = Advisor(Rules(least=1, most=20, down_after_s=300.0), 1000.0)
+
+    def wanted(at_s: int, replicas: int) -> int:
+        work = (Work(1.0, 10.0, 3.0, 0.05),) * replicas
+        return fresh.observe(Observation(float(at_s), 1.0, replicas, 10.0, work)).wanted
+
+    assert [wanted(at_s, 2) for at_s in range(10)][-1] == 2
+    assert {wanted(at_s, 8) for at_s in range(10, 300)} == {8}, "another one knew of more"
+    assert {wanted(at_s, 8) for at_s in range(300, 320)} == {1}
+
+
 def test_what_was_added_for_a_spike_goes_in_two_steps() -> None:
     role = Role(100.0)
-    role.run(60, 70)
+    role.run(320, 70)
     peak = max(role.run(20, 800))
     calm = role.run(400, 70)
     assert peak > calm[120] >= 10
@@ -388,7 +392,7 @@ def test_a_replica_is_never_worth_less_than_it_was_seen_to_do() -> None:
 def test_while_sending_is_paused_all_stays_as_it_is() -> None:
     role = Role(100.0, replicas=3)
     role.run(60, 200)
-    role.per_replica = 1e-9
+    role.bound = 1e-9
     for _ in range(600):
         advice = role.second(200, held=True)
     assert advice.wanted == 3
@@ -396,10 +400,10 @@ def test_while_sending_is_paused_all_stays_as_it_is() -> None:
 
 
 def test_receivers_that_are_the_limit_are_not_met_with_more_and_more_replicas() -> None:
-    role = Role(100.0)
+    role = Role(100.0, slots=10, takes_s=0.05)
     role.run(30, 70)
     for _ in range(400):
-        role.per_replica = 100.0 / role.replicas  # together they never do more than one
+        role.bound = 100.0 / role.replicas  # together they never do more than one
         advice = role.second(300)
     assert advice.wanted == 1
     assert "something else is the limit" in "; ".join(advice.reasons)

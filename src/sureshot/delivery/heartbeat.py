@@ -11,6 +11,7 @@ from sureshot import __version__
 from sureshot.delivery.slots import Slots
 from sureshot.domain.errors import Overloaded
 from sureshot.ports import Beat, Census, Clock, Queue, Store
+from sureshot.telemetry.core_time import cpu_s, starved_s
 from sureshot.telemetry.logging import get_logger
 
 EVERY_S = 1.0
@@ -39,12 +40,10 @@ class Heartbeat:
         role: str,
         anchor: Callable[[datetime], None],
         use_slot: Callable[[int], None],
-        cpu_s: Callable[[], float],
     ) -> None:
         """*anchor* is told the store's time now and then, if it has a clock of its own.
 
-        *use_slot* is told the number this process alone may end its ids in. *cpu_s* tells how
-        much CPU time it has used.
+        *use_slot* is told the number this process alone may end its ids in.
         """
         self._store = store
         self._queue = queue
@@ -53,7 +52,6 @@ class Heartbeat:
         self._role = role
         self._anchor = anchor
         self._use_slot = use_slot
-        self._cpu_s = cpu_s
         self._anchored_s = float("-inf")
         self._last_s = float("-inf")
         self._steady_since_s = float("inf")
@@ -98,8 +96,9 @@ class Heartbeat:
         """Beat once; raises ``Overloaded`` when the store is away."""
         queue = self._queue
         beat = Beat(
-            self._role, __version__, queue.published, queue.taken, self._slots.taken, self._cpu_s()
-        )
+            self._role, __version__, queue.published, queue.taken, self._slots.taken,
+            cpu_s(), starved_s(),
+        )  # fmt: skip
         began_s = self._clock.monotonic()
         census = await self._store.beat(beat)
         if began_s - self._last_s > STEADY_S:

@@ -27,11 +27,20 @@ class Risen:
     work: Work | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A process's last heartbeat, and the one of *since_s* from which its work is reckoned."""
+
+    last: Beat
+    since: Beat
+    since_s: float
+
+
 class Progress:
     """Keeps everybody's counters, for a while also of those who fell silent and may be back."""
 
     def __init__(self) -> None:
-        self._beats: dict[str, tuple[Beat, float]] = {}
+        self._beats: dict[str, _Known] = {}
         self._first = True
 
     def risen(self, census: Census, now_s: float) -> list[Risen]:
@@ -40,7 +49,7 @@ class Progress:
         living = [peer for peer in census.peers if peer.silent_s < SILENT_S]
         risen = [self._rise(peer, now_s - peer.silent_s) for peer in living]
         since_s = now_s - REMEMBERS_S
-        self._beats = {owner: one for owner, one in self._beats.items() if one[1] > since_s}
+        self._beats = {owner: one for owner, one in self._beats.items() if one.since_s > since_s}
         self._first = False
         return risen
 
@@ -48,17 +57,16 @@ class Progress:
         """Return what *peer* did since; all it ever did if it is new, nothing the first time."""
         beat, found = peer.beat, self._beats.get(peer.owner)
         if found is None:
-            self._beats[peer.owner] = (beat, at_s)
+            self._beats[peer.owner] = _Known(beat, beat, at_s)
             return Risen(peer) if self._first else Risen(peer, beat.published, beat.taken)
-        before, before_s = found
-        if at_s - before_s < NEWS_S:
-            return Risen(peer)
-        self._beats[peer.owner] = (beat, at_s)
+        is_news = at_s - found.since_s >= NEWS_S
+        since = (beat, at_s) if is_news else (found.since, found.since_s)
+        self._beats[peer.owner] = _Known(beat, *since)
         return Risen(
             peer,
-            beat.published - before.published,
-            beat.taken - before.taken,
-            _work(before, beat, at_s - before_s),
+            beat.published - found.last.published,
+            beat.taken - found.last.taken,
+            _work(found.since, beat, at_s - found.since_s) if is_news else None,
         )
 
 
@@ -76,4 +84,5 @@ def _work(before: Beat, beat: Beat, elapsed_s: float) -> Work | None:
         done = (beat.taken - beat.in_flight) - (before.taken - before.in_flight)
     told = before.cpu_s > 0 and beat.cpu_s > 0
     cpu = max(0.0, beat.cpu_s - before.cpu_s) / elapsed_s if told else None
-    return Work(elapsed_s, max(0, done), beat.in_flight, cpu)
+    starved = max(0.0, beat.starved_s - before.starved_s) / elapsed_s
+    return Work(elapsed_s, max(0, done), beat.in_flight, cpu, starved)

@@ -32,6 +32,7 @@ async def beat(database: Database, owner: str, beat: Beat, before: Beat | None) 
                 record["taken"],
                 record["in_flight"],
                 record["cpu_s"],
+                record["starved_s"],
             ),
             record["silent_s"],
         )
@@ -51,7 +52,7 @@ async def _write(
 ) -> tuple[bool, int]:
     row = (
         beat.role, beat.version, beat.published, beat.taken, beat.in_flight, left_behind,
-        beat.cpu_s,
+        beat.cpu_s, beat.starved_s,
     )  # fmt: skip
     for _ in range(MOST_AT_ONCE):
         try:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sureshot.domain.scaling.work import Work, mean_cpu, mean_in_flight, replica_s
+from sureshot.domain.scaling.work import Work, mean_core, mean_in_flight, replica_s
 
 START_PER_S = 1000.0
 """Taken for granted until seen otherwise; an idle core does several times as much."""
 SLOTS = 10_000
 """Webhooks a replica has in hand at most, by default."""
-PRIOR_S = 2.0
+PRIOR_S = 0.5
 """The start value weighs no more than so many busy seconds: it is a guess."""
 MEMORY_S = 30.0
 """A bound is the mean of about so many of the latest busy seconds of replicas."""
@@ -85,8 +85,8 @@ class Capacity:
         """
         if not works:
             return
-        cpu, in_flight = mean_cpu(works), mean_in_flight(works)
-        before, self._before = self._before, (cpu or 0.0, in_flight / self._slots, waits)
+        core, in_flight = mean_core(works), mean_in_flight(works)
+        before, self._before = self._before, (core or 0.0, in_flight / self._slots, waits)
         busy = waits or max(self._before) >= BUSY_ENOUGH
         latest, works = len(works), [*self._undone, *works]
         elapsed_s, done = replica_s(works), sum(work.done for work in works)
@@ -98,17 +98,15 @@ class Capacity:
             return
         self._undone_s = 0.0
         seen_per_s = done / elapsed_s
-        self._learn_core(elapsed_s, seen_per_s, before[0], mean_cpu(works))
+        self._learn_core(elapsed_s, seen_per_s, before[0], mean_core(works))
         self._learn_slots(elapsed_s, done, before[1], in_flight)
         self._learn_else(elapsed_s, seen_per_s, waits=before[2] and waits)
 
     def _learn_core(
-        self, elapsed_s: float, seen_per_s: float, before: float, cpu: float | None
+        self, elapsed_s: float, seen_per_s: float, before: float, core: float | None
     ) -> None:
-        if cpu is not None and min(before, cpu) >= BUSY_ENOUGH:
-            # Threads beside the one that serves may use more than one core; they are not it.
-            cpu = min(1.0, cpu)
-            self._core.learn(elapsed_s * cpu, seen_per_s / cpu)
+        if core is not None and min(before, core) >= BUSY_ENOUGH:
+            self._core.learn(elapsed_s * core, seen_per_s / core)
         elif seen_per_s > self._core.per_s:
             # It can do what it does.
             self._core.rise(elapsed_s / RISES_S, seen_per_s)
@@ -132,11 +130,11 @@ class Capacity:
     def _learn_else(self, elapsed_s: float, seen_per_s: float, *, waits: bool) -> None:
         """Learn what a replica does while work waits that neither core nor slots keep from it.
 
-        The database, the broker, or a core that others use too. The limit is met again only
-        by trying: what the core was seen to allow is gone back to, but slowly.
+        The database, say, or the broker. The limit is met again only by trying:
+        what the core was seen to allow is gone back to, but slowly.
         """
-        cpu, slots, _waits = self._before
-        if waits and max(cpu, slots) < USED_UP:
+        core, slots, _waits = self._before
+        if waits and max(core, slots) < USED_UP:
             self._by_else.learn(elapsed_s, seen_per_s)
         elif self._by_else.learned:
             self._by_else.rise(elapsed_s / RISES_S, seen_per_s)

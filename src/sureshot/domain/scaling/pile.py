@@ -29,7 +29,7 @@ class Pile:
         long a webhook takes that need not wait.
         """
         if works:
-            self._learn([work for work in works if (work.cpu or 0.0) < USED_UP])
+            self._learn([work for work in works if (work.core or 0.0) < USED_UP])
             lying = sum(self._lying(work) for work in works)
             self._last = lying * replicas / len(works)
         return self._last
@@ -41,7 +41,7 @@ class Pile:
             self._done = self._done * fades + work.done
 
     def _lying(self, work: Work) -> float:
-        if not self._done or (work.cpu or 0.0) < USED_UP:
+        if not self._done or (work.core or 0.0) < USED_UP:
             return 0.0
         under_way = self._held / self._done * work.done / work.elapsed_s
         return max(0.0, work.in_flight - under_way)
