@@ -101,8 +101,10 @@ class Deployment:
         """Let a second pass, with these processes changed."""
         self.peers |= changes
         peers = [
-            Peer(owner, Beat(role, "1", *counts, self.cpu_s.get(owner, 0.0)), silent_s)
-            for owner, (role, *counts, silent_s) in self.peers.items()
+            Peer(
+                owner, Beat(role, "1", published, taken, held, self.cpu_s.get(owner, 0.0)), silent_s
+            )
+            for owner, (role, published, taken, held, silent_s) in self.peers.items()
         ]
         self.clock.advance(1.0)
         self.scaling.observe(Census(peers, carry=self.carry))
@@ -126,8 +128,8 @@ class Deployment:
         return asked.per_s, asked.waiting
 
 
-def cluster() -> Deployment:
-    made = Deployment()
+def cluster(plan: ScalingPlan = PLAN) -> Deployment:
+    made = Deployment(plan)
     made.second(a=("api", 0, 0, 0, 0.0), w=("worker", 0, 0, 0, 0.0), s=("scheduler", 0, 0, 0, 0.0))
     return made
 
@@ -245,6 +247,24 @@ def test_a_busy_api_process_wants_another_one() -> None:
         made.cpu_s["a"] = 0.97 * second
         made.flow(1, per_s=10, taken_per_s=10)
     assert made.wanted("api") == 2
+    made.second(b=("api", 0, 0, 0, 0.0))
+    for second in range(1, 90):
+        made.cpu_s |= {"a": 87 + 0.97 * second, "b": 0.01 * second}
+        made.flow(1, per_s=10, taken_per_s=10)
+    assert made.scaling.advice["api"].cpu == pytest.approx(0.49, abs=0.02), "of both"
+
+
+def test_a_worker_that_uses_its_core_up_is_busy_though_thousands_of_slots_are_free() -> None:
+    made = cluster(replace(PLAN, slots=10_000))
+    for second in range(1, 61):
+        made.cpu_s["w"] = 0.8 * second
+        made.flow(1, per_s=160, taken_per_s=160, in_flight=50)
+    advice = made.scaling.advice["worker"]
+    assert advice.need.capacity_per_s == pytest.approx(200, rel=0.05)
+    assert advice.cpu == pytest.approx(0.8, rel=0.05)
+    assert advice.exactly == pytest.approx(160 / 200 / 0.85, rel=0.05)
+    made.flow(5, per_s=190, taken_per_s=190, in_flight=60)
+    assert made.wanted() == 2
 
 
 def test_two_heartbeats_in_one_second_change_nothing() -> None:

@@ -20,7 +20,8 @@ Step by step of one second:
   case for a policy that looks at CPU;
 - its slots are as many as the service has by default, and far from used up: what is under way
   takes them for as long as a receiver needs (Little's law), and what waits is taken into those
-  that are left, so the queue itself looks empty until they are full;
+  that are left, so the queue itself looks empty until they are full. Whatever replica took it,
+  any may do it: the best case, for every policy;
 - a policy that looks at depth is told all that is not done, as a broker counts what is not
   acknowledged; the service's own is told what its heartbeats tell: CPU, slots, the queue.
 
