@@ -267,6 +267,21 @@ def test_a_worker_that_uses_its_core_up_is_busy_though_thousands_of_slots_are_fr
     assert made.wanted() == 2
 
 
+def test_the_core_a_process_uses_to_start_says_nothing_of_what_work_takes() -> None:
+    made = cluster(replace(PLAN, slots=10_000))
+    for second in range(1, 61):
+        made.cpu_s["w"] = 0.5 * second
+        made.flow(1, per_s=100, taken_per_s=100, in_flight=30)
+    before = made.scaling.advice["worker"].need.capacity_per_s
+    made.cpu_s |= {"w": 30.5, "w2": 2.0}
+    made.second(w2=("starting", 0, 0, 0, 0.0), w=("worker", 0, 6100, 30, 0.0))
+    made.cpu_s |= {"w": 31.0, "w2": 3.0}
+    made.second(w2=("worker", 0, 0, 0, 0.0), w=("worker", 0, 6200, 30, 0.0))
+    after = made.scaling.advice["worker"]
+    assert after.current == 2
+    assert after.need.capacity_per_s == pytest.approx(before, rel=0.01)
+
+
 def test_two_heartbeats_in_one_second_change_nothing() -> None:
     made = cluster()
     made.flow(10, per_s=100, taken_per_s=100)

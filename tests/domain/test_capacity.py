@@ -71,6 +71,13 @@ def test_an_idle_replica_shows_nothing_but_that_it_can_do_what_it_does() -> None
     assert learned(Capacity(1000), 60, 3000, cpu=0.1) == pytest.approx(3000, rel=0.01)
 
 
+def test_results_of_an_outage_that_are_written_at_once_are_no_proof() -> None:
+    capacity = Capacity(1000)
+    learned(capacity, 60, 300, cpu=1.0)
+    learned(capacity, 30, 0, cpu=0.02, slots=0.3)
+    assert learned(capacity, 1, 3000, cpu=0.3) == pytest.approx(300, rel=0.1)
+
+
 def test_the_second_in_which_work_begins_or_ends_teaches_nothing() -> None:
     capacity = Capacity(1000)
     for done, cpu in ((3.0, 1.0), (0.0, 0.0), (2.0, 1.0), (2.0, 0.1)):

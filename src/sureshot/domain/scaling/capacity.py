@@ -65,6 +65,7 @@ class Capacity:
         self._undone: list[Work] = []
         self._undone_s = 0.0
         self._before = (0.0, 0.0, False)
+        self._seen_per_s = 0.0
         self._held = self._held_done = 0.0
 
     @property
@@ -98,19 +99,25 @@ class Capacity:
             return
         self._undone_s = 0.0
         seen_per_s = done / elapsed_s
+        # Seen twice: what a lump of results makes of one stretch nobody can do.
+        sure_per_s, self._seen_per_s = min(self._seen_per_s, seen_per_s), seen_per_s
+        self._rise(elapsed_s / RISES_S, sure_per_s)
         self._learn_core(elapsed_s, seen_per_s, before[0], mean_core(works))
         self._learn_slots(elapsed_s, done, before[1], in_flight)
         self._learn_else(elapsed_s, seen_per_s, waits=before[2] and waits)
+
+    def _rise(self, share: float, seen_per_s: float) -> None:
+        """Take in that a replica can do what it does."""
+        if seen_per_s > self._core.per_s:
+            self._core.rise(share, seen_per_s)
+            self._core.learned = True
+        self._by_else.rise(share, seen_per_s)
 
     def _learn_core(
         self, elapsed_s: float, seen_per_s: float, before: float, core: float | None
     ) -> None:
         if core is not None and min(before, core) >= BUSY_ENOUGH:
             self._core.learn(elapsed_s * core, seen_per_s / core)
-        elif seen_per_s > self._core.per_s:
-            # It can do what it does.
-            self._core.rise(elapsed_s / RISES_S, seen_per_s)
-            self._core.learned = True
 
     def _learn_slots(self, elapsed_s: float, done: float, before: float, in_flight: float) -> None:
         """Learn what slots allow: their number by the time for which one is taken (Little)."""
@@ -136,8 +143,5 @@ class Capacity:
         core, slots, _waits = self._before
         if waits and max(core, slots) < USED_UP:
             self._by_else.learn(elapsed_s, seen_per_s)
-        elif self._by_else.learned:
-            self._by_else.rise(elapsed_s / RISES_S, seen_per_s)
-            if self._core.learned:
-                weight = 1 - math.exp(-elapsed_s / FORGETS_S)
-                self._by_else.rise(weight, self._core.per_s)
+        elif self._by_else.learned and self._core.learned:
+            self._by_else.rise(1 - math.exp(-elapsed_s / FORGETS_S), self._core.per_s)
