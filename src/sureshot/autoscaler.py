@@ -63,7 +63,7 @@ class Autoscaler:
         store = make_store(self._settings)
         await store.open(clock.now(), f"p_{secrets.token_hex(6)}")
         backlog = Backlog(store, clock, self._settings.backlog_limit)
-        scaling = Scaling(scaling_plan(self._settings), clock, backlog, lambda: self._paused, ROLE)
+        scaling = Scaling(scaling_plan(self._settings), clock, backlog, lambda: self._paused)
         try:
             while True:
                 try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import secrets
 import socket
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -205,10 +204,7 @@ class Service:
             store, clock, directory, self.intake, self.ids.new, settings.disable_after_days
         )
         self._expose_gauges(slots, lanes, heartbeat.trusted)
-        self.scaling = Scaling(
-            scaling_plan(settings), clock, backlog, lambda: self.engine.paused, self.role,
-            time.process_time,
-        )  # fmt: skip
+        self.scaling = Scaling(scaling_plan(settings), clock, backlog, lambda: self.engine.paused)
         return Engine(
             Parts(
                 store, queue, sender, clock, directory, lanes, slots, backlog, recorder,

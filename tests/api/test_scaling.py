@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
@@ -36,18 +37,20 @@ async def test_every_role_says_how_many_there_are_and_how_many_are_wanted(url: s
     assert (inputs["min"], inputs["max"]) == (1, 1), "a SQLite file is one process's"
     assert inputs["capacityPerSecond"] == 1000
     assert inputs["capacityLearned"] is False
-    assert inputs["cpuShare"] >= 0
+    assert inputs["cpuShare"] is None, "nobody has told twice yet"
 
 
 async def test_it_counts_what_comes(service: Service, url: str) -> None:
     for _ in range(20):
         await submit(url, url="http://127.0.0.1:9/")
     await service.heartbeat.beat()
+    await asyncio.sleep(0.15)
     service.scaling._seen_s -= 10
     await service.heartbeat.beat()
     role = (await admin(url, "GET", PATH)).json["roles"]["replica"]
     assert role["inputs"]["arrivalsPerSecond"] > 0
     assert role["inputs"]["backlog"] > 0
+    assert role["inputs"]["cpuShare"] > 0
 
 
 async def test_it_is_for_the_administrators_of_the_deployment_alone(url: str) -> None:
@@ -85,23 +88,23 @@ def test_the_settings_are_the_rules(tmp_path_factory: pytest.TempPathFactory) ->
 class Deployment:
     """Processes that beat; *owner* to (role, published, taken, in flight, silent)."""
 
-    def __init__(self, plan: ScalingPlan = PLAN, role: str = "api") -> None:
+    def __init__(self, plan: ScalingPlan = PLAN) -> None:
         self.clock = ManualClock()
         self.backlog = Backlog(cast(Store, None), self.clock, 1000)
         self.paused = False
-        self.cpu_s = 0.0
+        self.cpu_s: dict[str, float] = {}
         self.carry = 0
         self.peers: dict[str, tuple[str, int, int, int, float]] = {}
-        self.scaling = Scaling(
-            plan, self.clock, self.backlog, lambda: self.paused, role, lambda: self.cpu_s
-        )
+        self.scaling = Scaling(plan, self.clock, self.backlog, lambda: self.paused)
 
     def second(self, **changes: tuple[str, int, int, int, float]) -> None:
         """Let a second pass, with these processes changed."""
         self.peers |= changes
         peers = [
-            Peer(owner, Beat(role, "1", published, taken, in_flight), silent_s)
-            for owner, (role, published, taken, in_flight, silent_s) in self.peers.items()
+            Peer(
+                owner, Beat(role, "1", published, taken, held, self.cpu_s.get(owner, 0.0)), silent_s
+            )
+            for owner, (role, published, taken, held, silent_s) in self.peers.items()
         ]
         self.clock.advance(1.0)
         self.scaling.observe(Census(peers, carry=self.carry))
@@ -125,8 +128,8 @@ class Deployment:
         return asked.per_s, asked.waiting
 
 
-def cluster() -> Deployment:
-    made = Deployment()
+def cluster(plan: ScalingPlan = PLAN) -> Deployment:
+    made = Deployment(plan)
     made.second(a=("api", 0, 0, 0, 0.0), w=("worker", 0, 0, 0, 0.0), s=("scheduler", 0, 0, 0, 0.0))
     return made
 
@@ -136,7 +139,7 @@ def test_api_and_workers_are_advised_apart_and_schedulers_not() -> None:
 
 
 def test_replicas_that_do_everything_are_advised_as_one_role() -> None:
-    made = Deployment(replace(PLAN, brokered=False), "all")
+    made = Deployment(replace(PLAN, brokered=False))
     made.second(x=("all", 0, 0, 0, 0.0), y=("all", 0, 0, 0, 0.0))
     assert set(made.scaling.advice) == {"replica"}
     assert made.scaling.advice["replica"].current == 2
@@ -240,12 +243,43 @@ def test_in_a_pause_the_number_stays() -> None:
 
 def test_a_busy_api_process_wants_another_one() -> None:
     made = cluster()
-    for _ in range(90):
-        made.cpu_s += 0.97
+    for second in range(1, 90):
+        made.cpu_s["a"] = 0.97 * second
         made.flow(1, per_s=10, taken_per_s=10)
     assert made.wanted("api") == 2
-    assert "CPU" in made.scaling.advice["api"].reasons[0]
-    assert made.scaling.advice["worker"].need.cpu is None, "nobody hears of a worker's"
+    made.second(b=("api", 0, 0, 0, 0.0))
+    for second in range(1, 90):
+        made.cpu_s |= {"a": 87 + 0.97 * second, "b": 0.01 * second}
+        made.flow(1, per_s=10, taken_per_s=10)
+    assert made.scaling.advice["api"].cpu == pytest.approx(0.49, abs=0.02), "of both"
+
+
+def test_a_worker_that_uses_its_core_up_is_busy_though_thousands_of_slots_are_free() -> None:
+    made = cluster(replace(PLAN, slots=10_000))
+    for second in range(1, 61):
+        made.cpu_s["w"] = 0.8 * second
+        made.flow(1, per_s=160, taken_per_s=160, in_flight=50)
+    advice = made.scaling.advice["worker"]
+    assert advice.need.capacity_per_s == pytest.approx(200, rel=0.05)
+    assert advice.cpu == pytest.approx(0.8, rel=0.05)
+    assert advice.exactly == pytest.approx(160 / 200 / 0.85, rel=0.05)
+    made.flow(5, per_s=190, taken_per_s=190, in_flight=60)
+    assert made.wanted() == 2
+
+
+def test_the_core_a_process_uses_to_start_says_nothing_of_what_work_takes() -> None:
+    made = cluster(replace(PLAN, slots=10_000))
+    for second in range(1, 61):
+        made.cpu_s["w"] = 0.5 * second
+        made.flow(1, per_s=100, taken_per_s=100, in_flight=30)
+    before = made.scaling.advice["worker"].need.capacity_per_s
+    made.cpu_s |= {"w": 30.5, "w2": 2.0}
+    made.second(w2=("starting", 0, 0, 0, 0.0), w=("worker", 0, 6100, 30, 0.0))
+    made.cpu_s |= {"w": 31.0, "w2": 3.0}
+    made.second(w2=("worker", 0, 0, 0, 0.0), w=("worker", 0, 6200, 30, 0.0))
+    after = made.scaling.advice["worker"]
+    assert after.current == 2
+    assert after.need.capacity_per_s == pytest.approx(before, rel=0.01)
 
 
 def test_two_heartbeats_in_one_second_change_nothing() -> None:

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import math
 import random
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sureshot.domain.scaling.advisor import Advice, Advisor, Observation
 from sureshot.domain.scaling.behaviour import (
     Behaviour,
     Direction,
@@ -18,7 +15,6 @@ from sureshot.domain.scaling.behaviour import (
     Stabiliser,
     Unit,
 )
-from sureshot.domain.scaling.capacity import Capacity
 from sureshot.domain.scaling.decision import Need, Rules, decide
 from sureshot.domain.scaling.demand import Demand
 from sureshot.domain.scaling.returns import Returns
@@ -91,50 +87,6 @@ def test_it_stays_within_the_bounds_and_more_work_never_wants_fewer(
     assert RULES.least <= wanted(per_s, waiting) <= RULES.most
     assert wanted(per_s * 1.5, waiting) >= wanted(per_s, waiting)
     assert wanted(per_s, waiting * 1.5) >= wanted(per_s, waiting)
-
-
-# -- what a replica can do --------------------------------------------------
-
-
-def learned(capacity: Capacity, seconds: int, done: float, busy: float, replicas: int = 1) -> float:
-    for _ in range(seconds):
-        capacity.observe(1.0, replicas, done, busy)
-    return capacity.per_s
-
-
-def test_a_full_queue_shows_within_seconds_what_a_replica_does() -> None:
-    assert learned(Capacity(1000), 6, done=50, busy=1.0) < 100
-    assert learned(Capacity(10), 5, done=500, busy=1.0) == pytest.approx(500, rel=0.1)
-
-
-def test_half_busy_slots_show_it_too_and_so_do_several_replicas() -> None:
-    assert learned(Capacity(1000), 30, done=300, busy=0.5, replicas=3) == pytest.approx(
-        200, rel=0.05
-    )
-
-
-def test_an_idle_replica_shows_nothing_but_that_it_can_do_what_it_does() -> None:
-    assert learned(Capacity(1000), 60, done=10, busy=0.001) == 1000
-    assert learned(Capacity(1000), 60, done=3000, busy=0.1) == pytest.approx(3000, rel=0.01)
-
-
-def test_the_second_in_which_work_begins_or_ends_teaches_nothing() -> None:
-    capacity = Capacity(1000)
-    capacity.observe(1.0, 1, 3.0, 1.0)
-    capacity.observe(1.0, 1, 0.0, 0.0)
-    capacity.observe(1.0, 1, 2.0, 1.0)
-    capacity.observe(1.0, 1, 2.0, 0.1)
-    assert (capacity.per_s, capacity.learned) == (1000, False)
-
-
-def test_slow_receivers_are_forgotten_but_never_beyond_what_slots_allow() -> None:
-    capacity = Capacity(1000)
-    slow = learned(capacity, 60, done=10, busy=1.0)
-    assert slow < 15
-    assert learned(capacity, 900, done=5, busy=0.005) > 900
-    held = Capacity(1000)
-    learned(held, 60, done=100, busy=1.0)
-    assert learned(held, 900, done=30, busy=0.2) == pytest.approx(150, rel=0.05)
 
 
 # -- how much comes ---------------------------------------------------------
@@ -316,101 +268,3 @@ def test_without_anything_waiting_nobody_can_tell() -> None:
         at_s += 1.0
         returns.observe(at_s, 1.0, 4, 400, saturated=False)
     assert returns.ceiling(at_s) is None
-
-
-# -- the whole advisor ------------------------------------------------------
-
-
-class Role:
-    """A role in a closed loop: replicas as advised, some seconds later, with a real queue."""
-
-    def __init__(self, per_replica: float, rules: Rules = RULES, replicas: int = 1) -> None:
-        self.advisor = Advisor(rules, 1000.0, lead_s=10)
-        self.per_replica = per_replica
-        self.replicas = replicas
-        self.waiting = 0.0
-        self.at_s = 0.0
-        self.starting: list[tuple[float, int]] = []
-        self.advice: Advice | None = None
-
-    def second(self, arrived: float, **more: bool) -> Advice:
-        self.at_s += 1.0
-        ready = [count for at_s, count in self.starting if at_s <= self.at_s]
-        self.replicas = ready[-1] if ready else self.replicas
-        self.waiting += arrived
-        done = min(self.waiting, self.replicas * self.per_replica)
-        self.waiting -= done
-        slots = done / (self.replicas * self.per_replica)
-        self.advice = self.advisor.observe(
-            Observation(self.at_s, 1.0, self.replicas, arrived, done, slots, self.waiting, **more)
-        )
-        self.starting.append((self.at_s + 5.0, self.advice.wanted))
-        return self.advice
-
-    def run(self, seconds: int, arrived: float) -> list[int]:
-        return [self.second(arrived).wanted for _ in range(seconds)]
-
-
-def test_a_step_is_answered_in_two_seconds_once_capacity_is_known() -> None:
-    role = Role(100.0)
-    role.run(60, 70)
-    wanted = role.run(3, 800)
-    assert wanted[1] >= 10
-    role.run(60, 800)
-    assert role.waiting == 0
-
-
-def test_a_steady_noisy_load_is_left_alone() -> None:
-    role, rng = Role(100.0, replicas=5), random.Random(1)
-    role.run(60, 380)
-    numbers = {role.second(rng.gauss(380, 20)).wanted for _ in range(900)}
-    assert numbers == {5}
-
-
-def test_what_was_added_for_a_spike_goes_in_two_steps() -> None:
-    role = Role(100.0)
-    role.run(60, 70)
-    peak = max(role.run(20, 800))
-    calm = role.run(400, 70)
-    assert peak > calm[120] >= 10
-    assert calm[-1] == 1
-    assert not any(a < b for a, b in pairwise(calm[60:]))
-
-
-def test_a_replica_is_never_worth_less_than_it_was_seen_to_do() -> None:
-    role = Role(100.0)
-    role.run(120, 95)
-    assert role.advice is not None
-    assert role.advice.need.capacity_per_s == pytest.approx(100, rel=0.1)
-    assert role.advice.capacity_learned
-
-
-def test_while_sending_is_paused_all_stays_as_it_is() -> None:
-    role = Role(100.0, replicas=3)
-    role.run(60, 200)
-    role.per_replica = 1e-9
-    for _ in range(600):
-        advice = role.second(200, held=True)
-    assert advice.wanted == 3
-    assert advice.reasons[0].startswith("sending is paused")
-
-
-def test_receivers_that_are_the_limit_are_not_met_with_more_and_more_replicas() -> None:
-    role = Role(100.0)
-    role.run(30, 70)
-    for _ in range(400):
-        role.per_replica = 100.0 / role.replicas  # together they never do more than one
-        advice = role.second(300)
-    assert advice.wanted == 1
-    assert "something else is the limit" in "; ".join(advice.reasons)
-
-
-@given(st.lists(st.floats(0, 5000), min_size=5, max_size=60), st.integers(1, 5), st.integers(5, 30))
-def test_whatever_comes_the_advice_keeps_the_bounds(
-    arrivals: list[float], least: int, most: int
-) -> None:
-    role = Role(50.0, Rules(least=least, most=most), replicas=least)
-    for arrived in arrivals:
-        advice = role.second(arrived)
-        assert least <= advice.wanted <= most
-        assert math.isfinite(advice.exactly)

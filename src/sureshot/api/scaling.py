@@ -19,7 +19,7 @@ class ScalingInputs(msgspec.Struct, frozen=True, rename="camel"):
 
     ``capacityPerSecond`` is what one replica does, ``capacityLearned`` whether that was seen
     or is the start value. ``waiting`` webhooks are in the way of this role for about
-    ``waitSeconds``. ``cpuShare`` of a core is this process's, if it plays the role.
+    ``waitSeconds``. ``cpuShare`` of a core is what one of its processes uses, on the mean.
     """
 
     arrivals_per_second: float
@@ -79,7 +79,7 @@ class ScalingResource:
             wait_seconds=round(need.wait_s, 2),
             backlog=backlog.count,
             oldest_due_seconds=round(backlog.oldest_due_s(), 3),
-            cpu_share=None if need.cpu is None else round(need.cpu, 3),
+            cpu_share=None if advice.cpu is None else round(advice.cpu, 3),
             exactly=round(advice.exactly, 3),
             target=rules.target,
             drain_seconds=rules.drain_s,

@@ -11,6 +11,7 @@ from sureshot import __version__
 from sureshot.delivery.slots import Slots
 from sureshot.domain.errors import Overloaded
 from sureshot.ports import Beat, Census, Clock, Queue, Store
+from sureshot.telemetry.core_time import cpu_s, starved_s
 from sureshot.telemetry.logging import get_logger
 
 EVERY_S = 1.0
@@ -94,7 +95,10 @@ class Heartbeat:
     async def beat(self) -> None:
         """Beat once; raises ``Overloaded`` when the store is away."""
         queue = self._queue
-        beat = Beat(self._role, __version__, queue.published, queue.taken, self._slots.taken)
+        beat = Beat(
+            self._role, __version__, queue.published, queue.taken, self._slots.taken,
+            cpu_s(), starved_s(),
+        )  # fmt: skip
         began_s = self._clock.monotonic()
         census = await self._store.beat(beat)
         if began_s - self._last_s > STEADY_S:

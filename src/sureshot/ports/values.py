@@ -122,13 +122,19 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Beat(msgspec.Struct, frozen=True):
-    """What a process tells the others each second; totals are since its start."""
+    """What a process tells the others each second; totals are since its start.
+
+    ``taken - in_flight`` leases it has done with. ``cpu_s`` is its CPU time, ``starved_s``
+    how long it wanted a core and had none; 0 when it does not tell, as the version before.
+    """
 
     role: str
     version: str
     published: int
     taken: int
     in_flight: int
+    cpu_s: float = 0.0
+    starved_s: float = 0.0
 
 
 class Peer(msgspec.Struct, frozen=True):

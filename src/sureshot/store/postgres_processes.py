@@ -31,6 +31,8 @@ async def beat(database: Database, owner: str, beat: Beat, before: Beat | None) 
                 record["published"],
                 record["taken"],
                 record["in_flight"],
+                record["cpu_s"],
+                record["starved_s"],
             ),
             record["silent_s"],
         )
@@ -48,7 +50,10 @@ async def beat(database: Database, owner: str, beat: Beat, before: Beat | None) 
 async def _write(
     connection: Connection, owner: str, beat: Beat, left_behind: int
 ) -> tuple[bool, int]:
-    row = (beat.role, beat.version, beat.published, beat.taken, beat.in_flight, left_behind)
+    row = (
+        beat.role, beat.version, beat.published, beat.taken, beat.in_flight, left_behind,
+        beat.cpu_s, beat.starved_s,
+    )  # fmt: skip
     for _ in range(MOST_AT_ONCE):
         try:
             found = await connection.fetchrow(SQL["beat"], owner, *row)

@@ -16,9 +16,14 @@ Step by step of one second:
   so a webhook is late exactly if it is still queued when its step is over;
 - a replica that is added serves some seconds later, and costs from the moment it is added;
 - one that is removed stops taking at once, and costs a little longer while it drains;
-- a replica's CPU is used by the share of its capacity that is taken: the best case for a
-  policy that looks at CPU;
-- its slots are taken by the same share (Little's law, with a constant time to deliver).
+- a replica's capacity is its core's: CPU is used by the share of it that is taken, the best
+  case for a policy that looks at CPU;
+- its slots are as many as the service has by default, and far from used up: what is under way
+  takes them for as long as a receiver needs (Little's law), and what waits is taken into those
+  that are left, so the queue itself looks empty until they are full. Whatever replica took it,
+  any may do it: the best case, for every policy;
+- a policy that looks at depth is told all that is not done, as a broker counts what is not
+  acknowledged; the service's own is told what its heartbeats tell: CPU, slots, the queue.
 
 Left out: replicas that differ, fail or slow each other, limits of the store, retries.
 """
@@ -26,18 +31,24 @@ Left out: replicas that differ, fail or slow each other, limits of the store, re
 
 @dataclass(frozen=True)
 class Site:
-    """What the replicas are like."""
+    """What the replicas are like: ``slots`` of each, ``delivery_s`` that a webhook takes one."""
 
     capacity_per_s: float = 200.0
     starts_s: float = 15.0
     drains_s: float = 2.0
     least: int = 1
     most: int = 20
+    slots: int = 10_000
+    delivery_s: float = 0.3
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One step as policies may see it. ``started_s``: when each replica was added, ready or not."""
+    """One step as policies may see it. ``started_s``: when each replica was added, ready or not.
+
+    ``depth`` is all that waits; ``queued`` of it no replica has taken. ``in_flight`` is what a
+    ready replica has in hand, ``used`` the share of a core that it uses.
+    """
 
     at_s: float
     arrived: float
@@ -47,6 +58,8 @@ class Seen:
     ready: int
     started_s: tuple[float, ...]
     used: float
+    queued: float = 0.0
+    in_flight: float = 0.0
 
 
 @dataclass
@@ -105,8 +118,15 @@ class Deployment:
         oldest_s = self.now_s - self._queue[0][0] if self._queue else 0.0
         return Seen(
             self.now_s, arrived, done, self.depth, oldest_s, ready, tuple(self._started_s),
-            done / room if room else 0.0,
+            done / room if room else 0.0, *self._where(done, ready),
         )  # fmt: skip
+
+    def _where(self, done: float, ready: int) -> tuple[float, float]:
+        """Return how many of those that wait nobody has taken, and what each replica has."""
+        slots = ready * self.site.slots
+        under_way = min(slots, done * self.site.delivery_s)
+        lying = min(self.depth, slots - under_way)
+        return self.depth - lying, (under_way + lying) / ready if ready else 0.0
 
     def _take(self, count: float) -> None:
         """Take the oldest *count* from the queue; those of an earlier step were late."""

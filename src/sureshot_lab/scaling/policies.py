@@ -10,6 +10,7 @@ from sureshot.domain.scaling.advisor import Advisor, Observation
 from sureshot.domain.scaling.behaviour import Behaviour, Direction, Unit
 from sureshot.domain.scaling.behaviour import Policy as Limit
 from sureshot.domain.scaling.decision import Rules
+from sureshot.domain.scaling.work import Work
 from sureshot_lab.scaling.deployment import Seen, Site
 from sureshot_lab.scaling.hpa import SYNC_S, Controller, NoMetrics, Pod, desired_by_utilisation
 from sureshot_lab.scaling.keda import Keda, Trigger
@@ -95,12 +96,14 @@ class Sureshot:
 
     def __init__(self, site: Site, rules: Rules | None = None) -> None:
         bounded = replace(rules or Rules(), least=site.least, most=site.most)
-        self._advisor = Advisor(bounded, lead_s=site.starts_s + DECIDES_S)
+        self._advisor = Advisor(bounded, lead_s=site.starts_s + DECIDES_S, slots=site.slots)
 
     def wanted(self, seen: Seen) -> int:
         """See ``Policy.wanted``."""
+        each = Work(1.0, seen.done / max(1, seen.ready), seen.in_flight, seen.used)
+        work = (each,) * seen.ready
         return self._advisor.observe(
-            Observation(seen.at_s, 1.0, seen.ready, seen.arrived, seen.done, seen.used, seen.depth)
+            Observation(seen.at_s, 1.0, seen.ready, seen.arrived, work, seen.queued)
         ).wanted
 
 

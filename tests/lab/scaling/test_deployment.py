@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sureshot.config import Settings
 from sureshot_lab.scaling.deployment import Deployment, Site
 
 SITE = Site(capacity_per_s=10, starts_s=3, drains_s=2, least=1, most=5)
@@ -50,6 +51,26 @@ def test_utilisation_is_the_share_of_capacity_taken() -> None:
     deployment = Deployment(SITE, 2)
     assert deployment.step(5).used == pytest.approx(0.25)
     assert deployment.step(100).used == 1.0
+
+
+def test_what_waits_lies_in_slots_and_only_then_in_the_queue() -> None:
+    deployment = Deployment(Site(capacity_per_s=100, slots=150, delivery_s=0.3), 2)
+    calm = deployment.step(100)
+    assert (calm.used, calm.queued) == (0.5, 0)
+    assert calm.in_flight == pytest.approx(15)
+    full = deployment.step(400)
+    # Of each one's 150 slots 30 hold what is on its way; 100 more wait in them.
+    assert (full.used, full.depth, full.queued) == (1.0, 200, 0)
+    assert full.in_flight == pytest.approx(130)
+    over = deployment.step(400)
+    assert (over.depth, over.in_flight) == (400, 150)
+    assert over.queued == pytest.approx(160)
+
+
+def test_a_replica_has_the_slots_of_the_default_settings() -> None:
+    assert Site().slots == Settings().max_in_flight
+    # So steady work takes a hundredth of them, however much of its core it takes.
+    assert Site().capacity_per_s * Site().delivery_s < 0.01 * Site().slots
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -102,9 +103,21 @@ def test_ours_is_late_less_and_costs_no_more_on_draws_it_was_not_made_on(name: s
 
 def test_a_steady_load_is_left_alone() -> None:
     for outcomes in play_all("steady", [7], SITE):
-        if outcomes[0].policy == OURS:
+        if outcomes[0].policy in {OURS, BY_KEDA}:
             assert (outcomes[0].flaps, outcomes[0].late_webhook_s) == (0, 0)
             assert set(outcomes[0].replicas) <= {4, 5}
+
+
+@pytest.mark.parametrize("capacity_per_s", [150.0, 333.0, 950.0])
+def test_a_steady_load_is_left_alone_for_hours_whatever_a_replica_does(
+    capacity_per_s: float,
+) -> None:
+    site = Site(capacity_per_s=capacity_per_s)
+    outcome = play(Sureshot(site), flat(600, 4 * 3600), site)
+    settled = outcome.replicas[600:]
+    assert len(set(settled)) == 1, "it neither forgets nor finds out anew"
+    assert settled[0] == math.ceil(600 / capacity_per_s / 0.85)
+    assert outcome.late_webhook_s == 0
 
 
 @pytest.mark.slow

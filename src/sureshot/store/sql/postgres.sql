@@ -261,14 +261,15 @@ SELECT count(pg_notify('sureshot', told)) FROM unnest($1::text[]) AS told;
 
 -- beat --
 WITH beaten AS (
-INSERT INTO processes AS p (owner, role, version, beat_at, published, taken, in_flight, slot)
-VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6,
+INSERT INTO processes AS p (owner, role, version, beat_at, published, taken, in_flight, cpu_s, starved_s,
+                            slot)
+VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6, $8, $9,
         (SELECT free FROM generate_series(0, 127) free
          WHERE NOT EXISTS (SELECT 1 FROM processes taken WHERE taken.slot = free)
          ORDER BY free LIMIT 1))
 ON CONFLICT (owner) DO UPDATE
     SET role = excluded.role, beat_at = excluded.beat_at, published = excluded.published, taken = excluded.taken,
-        in_flight = excluded.in_flight
+        in_flight = excluded.in_flight, cpu_s = excluded.cpu_s, starved_s = excluded.starved_s
 RETURNING xmax = 0 AS is_new, slot
 ), back AS (
     -- It was buried, and what it had left behind then was carried: now it counts by itself.
@@ -277,7 +278,7 @@ RETURNING xmax = 0 AS is_new, slot
 SELECT is_new, slot FROM beaten;
 
 -- census --
-SELECT owner, role, version, published, taken, in_flight,
+SELECT owner, role, version, published, taken, in_flight, cpu_s, starved_s,
        extract(epoch FROM clock_timestamp() - beat_at)::float8 AS silent_s,
        clock_timestamp() AS now, (SELECT leases FROM queue_carry) AS carry
 FROM processes ORDER BY owner;
