@@ -99,6 +99,16 @@ def test_what_a_worker_took_and_cannot_get_at_is_worked_off_by_more() -> None:
     assert role.waiting == 0
 
 
+def test_work_that_waits_for_one_whose_heartbeat_is_late_waits_no_less() -> None:
+    advisor = Advisor(RULES, 1000.0)
+    told = (Work(1.0, 100.0, 30.0, 1.0),)
+    for at_s in range(60):
+        advice = advisor.observe(Observation(float(at_s), 1.0, 1, 100.0, told, 2000.0))
+    assert advice.need.wait_s == pytest.approx(20, rel=0.05)
+    late = advisor.observe(Observation(60.0, 1.0, 1, 100.0, (), 2000.0))
+    assert late.need.wait_s == pytest.approx(20, rel=0.1)
+
+
 def test_who_has_just_begun_to_watch_takes_away_none_that_others_have_added() -> None:
     fresh = Advisor(Rules(least=1, most=20, down_after_s=300.0), 1000.0)
 

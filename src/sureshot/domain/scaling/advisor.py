@@ -104,7 +104,9 @@ class Advisor:
             self._returns.observe(
                 seen.at_s, seen.elapsed_s, seen.replicas, seen.done, saturated=waiting > 0
             )
-        wait_s = waiting * seen.elapsed_s / seen.done if seen.done else 0.0
+        # Where nobody has told what was done, what replicas can do is the pace.
+        pace_per_s = seen.done / seen.elapsed_s or self._capacity.per_s * seen.replicas
+        wait_s = waiting / pace_per_s if pace_per_s else 0.0
         need = Need(
             seen.replicas, self._demand.per_s, self._demand.forecast_per_s,
             self._capacity.per_s, waiting, wait_s, self._cpu if self._by_cpu else None,
