@@ -12,6 +12,9 @@ from sureshot.delivery.response import Response
 from sureshot.delivery.sender_limits import SenderLimits
 from sureshot.domain.model import ErrorKind, Outcome
 from sureshot.ports import Clock
+from sureshot.telemetry.logging import get_logger
+
+log = get_logger()
 
 
 class ConnectionOwner(Protocol):
@@ -202,7 +205,13 @@ class Connection(asyncio.Protocol):
         status = response.status
         retry_after_s = None
         if status is not None and not 200 <= status < 300:
-            retry_after_s = response.retry_after_s(self._clock.now())
+            try:
+                retry_after_s = response.retry_after_s(self._clock.now())
+            except Exception:
+                # Whatever a receiver wrote there: without an outcome the webhook would never end.
+                log.exception("sender.unreadable_answer", origin=self.origin, status=status)
+                kind = kind or ErrorKind.MALFORMED_RESPONSE
+                detail = detail or "its headers could not be read"
         duration_s = self._clock.monotonic() - exchange.began_s
         return exchange, Outcome(
             status, kind, duration_s, retry_after_s, response.headers, response.body, detail

@@ -193,7 +193,15 @@ class HttpSender:
         self._sweep = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep_now)
 
     def _sweep_now(self) -> None:
-        now_s = self._clock.monotonic()
+        try:
+            self._end_overdue(self._clock.monotonic())
+        finally:
+            # Whatever went wrong with one of them, the others' deadlines hold.
+            self._sweep = None
+            if self._origins and not self._closed:
+                self._arm_sweep()
+
+    def _end_overdue(self, now_s: float) -> None:
         for connection in [c for c in self._busy if c.deadline_s <= now_s]:
             connection.overdue(now_s)
         oldest_s = now_s - self._limits.idle_timeout_s
@@ -203,9 +211,6 @@ class HttpSender:
             # Last in, first out: the connections that idle longest are in front.
             while origin.idle and origin.idle[0].idle_since_s < oldest_s:
                 self._close_idle(origin)
-        self._sweep = None
-        if self._origins and not self._closed:
-            self._arm_sweep()
 
     def _fail_overdue(self, origin: Origin, now_s: float) -> None:
         for exchange in [e for e in origin.line if e.deadline_s <= now_s]:
