@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
             return
         response = self._response
         if response.status is None:
-            response.add_head(data, self._limits)
+            response.add_head(data)
         detail = ""
         if response.error is None:
             try:
@@ -79,6 +79,8 @@ class Connection(asyncio.Protocol):
                 # What follows a complete response only spoils the connection.
                 response.error = ErrorKind.MALFORMED_RESPONSE
                 detail = str(error)
+        if response.status is None and response.error is None:
+            response.bound_open_head(self._limits)
         if response.error is not None:
             self._finish_badly(response.error, detail)
         elif response.complete:
