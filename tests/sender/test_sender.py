@@ -22,6 +22,7 @@ from sureshot.ports import OutgoingRequest
 from tests.sender.receivers import (
     Handler,
     answering,
+    answering_early,
     endless,
     hang,
     read_request,
@@ -298,6 +299,17 @@ async def test_a_close_that_crosses_the_request_is_sent_again_once(sender: HttpS
     async with receiver(close_on_second) as at:
         assert (await send(sender, f"http://127.0.0.1:{at.port}/")).status == 200
         assert (await send(sender, f"http://127.0.0.1:{at.port}/")).status == 200
+        assert at.connections == 2
+
+
+@pytest.mark.parametrize(("status", "size"), [(413, 8 << 20), (413, 200_000), (202, 8 << 20)])
+async def test_an_answer_before_the_body_was_read_leaves_nothing_in_the_next_ones_way(
+    sender: HttpSender, status: int, size: int
+) -> None:
+    async with receiver(answering_early(status)) as at, asyncio.timeout(10):
+        url = f"http://127.0.0.1:{at.port}/"
+        assert (await send(sender, url, b"x" * size, timeout_s=5)).status == status
+        assert (await send(sender, url)).status == 200
         assert at.connections == 2
 
 

@@ -14,6 +14,8 @@ from sureshot.domain.model import ErrorKind, Outcome
 from sureshot.ports import Clock
 from sureshot.telemetry.logging import get_logger
 
+LARGE_BODY_BYTES = 64 * 1024
+
 log = get_logger()
 
 
@@ -187,11 +189,25 @@ class Connection(asyncio.Protocol):
         exchange, outcome = self._end(None, "")
         self._used = True
         # Free first, settle then: what follows from the outcome may want this connection.
-        if self._keep_alive and self.usable:
+        if self._keep_alive and self._all_sent(exchange):
             self._owner.went_idle(self)
         elif self._transport is not None:
             self._transport.abort()
         exchange.settle(outcome)
+
+    def _all_sent(self, exchange: Exchange) -> bool:
+        """Whether the connection is open and nothing of *exchange*'s request is in the way.
+
+        An early answer leaves the rest of a body there. What TLS and the kernel still hold
+        cannot be seen, so a refusal of a large body counts as early.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        status = self._response.status
+        if status is not None and 200 <= status < 300:
+            return True
+        return len(exchange.request.body) <= LARGE_BODY_BYTES
 
     def _finish_badly(self, kind: ErrorKind | None, detail: str) -> None:
         exchange, outcome = self._end(None if self._response.complete else kind, detail)
