@@ -50,10 +50,11 @@ def send(
     timeout_s: float = 1.0,
     headers: str = "x-test: 1\r\n",
     method: str = "POST",
+    owner: str = "",
 ) -> asyncio.Future[Outcome]:
     """Send and return a future of the outcome; a second outcome would raise."""
     outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-    request = OutgoingRequest(parse_url(url), method, headers, body, timeout_s)
+    request = OutgoingRequest(parse_url(url), method, headers, body, timeout_s, owner)
     sender.send(request, outcome.set_result)
     return outcome
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import functools
 import ipaddress
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import TypeVar
 from urllib.parse import unquote
 
+from sureshot.delivery.lookups import Lookups, Resolve, resolve_name
 from sureshot.delivery.sender_limits import SenderLimits
 from sureshot.delivery.tls import Egress, client_context
 from sureshot.domain.address import AddressPolicy
@@ -22,7 +21,6 @@ from sureshot.domain.model import ErrorKind
 from sureshot.domain.url import Target, parse_url
 
 P = TypeVar("P", bound=asyncio.Protocol)
-Resolve = Callable[[str], Awaitable[list[str]]]
 MAX_PROXY_REPLY_BYTES = 8192
 
 
@@ -33,19 +31,6 @@ class DialError(Exception):
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-
-
-LOOKUPS_AT_ONCE = 64
-
-_lookup_threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, "sureshot-dns")
-"""Many, so that names whose servers hang cannot keep all others from being looked up."""
-
-
-async def resolve_name(name: str) -> list[str]:
-    """Return every address of *name*, IPv4 and IPv6, in the system's order."""
-    ask = functools.partial(socket.getaddrinfo, name, None, type=socket.SOCK_STREAM)
-    found = await asyncio.get_running_loop().run_in_executor(_lookup_threads, ask)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class Dialler:
@@ -60,18 +45,17 @@ class Dialler:
     ) -> None:
         self._policy = policy
         self._limits = limits
-        self._resolve = resolve
-        self._lookups: dict[str, asyncio.Task[list[str]]] = {}
+        self._lookups = Lookups(resolve)
         self._tls = client_context(egress)
         self._proxy = None if egress.proxy_url is None else _parse_proxy(egress.proxy_url)
 
-    async def dial(self, target: Target, protocol: P) -> None:
-        """Connect *protocol* to *target*; raises ``DialError``.
+    async def dial(self, target: Target, protocol: P, owner: str = "") -> None:
+        """Connect *protocol* to *target* in *owner*'s name; raises ``DialError``.
 
         Each address is judged right before its use, on every call; Host and
         SNI stay the target's name.
         """
-        addresses = await self._judged_addresses(target)
+        addresses = await self._judged_addresses(target, owner)
         failure: DialError | None = None
         share_s = self._limits.connect_timeout_s / len(addresses)
         for address in addresses:
@@ -84,18 +68,18 @@ class Dialler:
             return
         raise failure or DialError(ErrorKind.DNS_FAILED, f"{target.host} has no address")
 
-    async def _judged_addresses(self, target: Target) -> list[str]:
-        addresses = [target.host] if target.is_literal else await self._lookup(target.host)
+    async def _judged_addresses(self, target: Target, owner: str) -> list[str]:
+        addresses = [target.host] if target.is_literal else await self._lookup(target.host, owner)
         for address in addresses:
             why = self._policy.denied(address)
             if why is not None:
                 raise DialError(ErrorKind.ADDRESS_DENIED, f"{address} is denied: {why}")
         return addresses[: self._limits.max_dns_answers]
 
-    async def _lookup(self, name: str) -> list[str]:
+    async def _lookup(self, name: str, owner: str) -> list[str]:
         try:
             async with asyncio.timeout(self._limits.dns_timeout_s):
-                addresses = await self._shared_lookup(name)
+                addresses = await self._lookups.addresses(name, owner)
         except TimeoutError as error:
             raise DialError(ErrorKind.DNS_TIMEOUT, f"looking up {name} took too long") from error
         except (OSError, UnicodeError) as error:
@@ -104,25 +88,9 @@ class Dialler:
             raise DialError(ErrorKind.DNS_FAILED, f"{name} has no address")
         return addresses
 
-    async def _shared_lookup(self, name: str) -> list[str]:
-        """Join a lookup of *name* that is under way, else start one: a name costs one thread."""
-        lookup = self._lookups.get(name)
-        if lookup is None:
-            lookup = asyncio.get_running_loop().create_task(_as_list(self._resolve(name)))
-            self._lookups[name] = lookup
-            lookup.add_done_callback(functools.partial(self._lookup_ended, name))
-        return await asyncio.shield(lookup)
-
-    def _lookup_ended(self, name: str, lookup: asyncio.Task[list[str]]) -> None:
-        self._lookups.pop(name, None)
-        if not lookup.cancelled():
-            # Retrieved here too: everybody who waited may have given up.
-            lookup.exception()
-
     def close(self) -> None:
         """Give up the lookups under way."""
-        for lookup in list(self._lookups.values()):
-            lookup.cancel()
+        self._lookups.close()
 
     async def _connect(self, address: str, port: int, within_s: float) -> socket.socket:
         if self._proxy is not None:
@@ -155,10 +123,6 @@ class Dialler:
         except (OSError, ssl.SSLError) as error:
             detail = str(error) or "closed during the TLS handshake"
             raise DialError(ErrorKind.TLS_FAILED, detail) from error
-
-
-async def _as_list(addresses: Awaitable[list[str]]) -> list[str]:
-    return await addresses
 
 
 def _check_peer(sock: socket.socket, address: str) -> None:
