@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import textwrap
@@ -173,3 +174,39 @@ def test_a_lookup_that_hangs_does_not_keep_the_process_from_ending() -> None:
     assert "sender_closed" in done.stdout
     assert done.stdout.endswith("ended\n")
     assert not done.stderr
+
+
+DENIED = """
+    import asyncio
+    from sureshot.clock import SystemClock
+    from sureshot.delivery.sender import HttpSender
+    from sureshot.domain.address import AddressPolicy
+    from sureshot.domain.url import parse_url
+    from sureshot.ports import OutgoingRequest
+    from sureshot.telemetry.logging import configure_logging
+
+    async def resolve(name):
+        return ["10.1.2.3"]
+
+    async def main():
+        sender = HttpSender(AddressPolicy(), SystemClock(), resolve=resolve)
+        url = parse_url("http://hooks.example/")
+        ended = asyncio.get_running_loop().create_future()
+        sender.send(OutgoingRequest(url, "POST", "", b"", 5.0), ended.set_result)
+        print((await ended).detail)
+        await sender.close()
+
+    configure_logging("debug", "json")
+    asyncio.run(main())
+"""
+
+
+def test_the_operator_finds_in_the_log_which_address_was_denied() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(DENIED)],
+        capture_output=True, text=True, timeout=20, check=True,
+    )  # fmt: skip
+    assert "10.1.2.3" not in done.stdout
+    (line,) = done.stderr.splitlines()
+    found = json.loads(line)
+    assert (found["event"], found["address"]) == ("dial.denied", "10.1.2.3")

@@ -339,6 +339,38 @@ async def test_one_denied_answer_among_many_denies_all(answers: list[str]) -> No
     await sender.close()
 
 
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [("10.1.2.3", "private"), ("127.0.0.1", "loopback"), ("169.254.169.254", "link-local"),
+     ("fd00::1", "unique local")],
+)  # fmt: skip
+async def test_a_denial_says_what_kind_of_address_a_name_has_and_not_which(
+    address: str, kind: str
+) -> None:
+    async def resolve(name: str) -> list[str]:
+        return [address]
+
+    sender = HttpSender(AddressPolicy(), SystemClock(), LIMITS, resolve=resolve)
+    outcome = await send(sender, "http://hooks.example/")
+    expected = f"hooks.example resolves to an address that may not be dialled ({kind})"
+    assert outcome.detail == expected
+    shown = f"[{address}]" if ":" in address else address
+    outcome = await send(sender, f"http://{shown}/")
+    assert outcome.detail == f"{address} may not be dialled ({kind})"
+    await sender.close()
+
+
+async def test_a_failure_to_connect_does_not_tell_the_address_of_a_name() -> None:
+    async def resolve(name: str) -> list[str]:
+        return ["127.0.0.9"]
+
+    sender = HttpSender(LOCAL, SystemClock(), LIMITS, resolve=resolve)
+    outcome = await send(sender, "http://closed.example:1/")
+    assert outcome.error is ErrorKind.CONNECT_REFUSED
+    assert outcome.detail == "closed.example:1 refused the connection"
+    await sender.close()
+
+
 async def test_a_name_is_judged_again_on_every_connection() -> None:
     answers = [["127.0.0.1"], ["192.168.0.1"]]
 

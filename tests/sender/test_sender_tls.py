@@ -195,6 +195,14 @@ async def test_a_proxys_failure_is_called_that(answer: bytes) -> None:
         await sender.close()
 
 
+async def test_where_a_proxy_is_that_refuses_is_not_told() -> None:
+    sender = HttpSender(LOCAL, SystemClock(), LIMITS, Egress("http://127.0.0.1:1"), resolve=_local)
+    outcome = await send(sender, "http://hooks.example/", timeout_s=3)
+    assert outcome.error is ErrorKind.PROXY_FAILED
+    assert outcome.detail == "the proxy: it refused the connection"
+    await sender.close()
+
+
 async def test_a_proxy_does_not_open_denied_addresses() -> None:
     async def private(name: str) -> list[str]:
         return ["10.0.0.1"]

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import ipaddress
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from sureshot.domain.address import AddressPolicy
 from sureshot.domain.errors import ConfigurationError
 from sureshot.domain.model import ErrorKind
 from sureshot.domain.url import Target, parse_url
+from sureshot.telemetry.logging import get_logger
+
+log = get_logger()
 
 P = TypeVar("P", bound=asyncio.Protocol)
 MAX_PROXY_REPLY_BYTES = 8192
@@ -60,8 +64,9 @@ class Dialler:
         share_s = self._limits.connect_timeout_s / len(addresses)
         for address in addresses:
             try:
-                sock = await self._connect(address, target.port, share_s)
+                sock = await self._connect(address, target, share_s)
             except DialError as error:
+                log.debug("dial.failed", host=target.host, address=address, why=error.detail)
                 failure = error
                 continue
             await self._attach(sock, target, protocol)
@@ -73,7 +78,8 @@ class Dialler:
         for address in addresses:
             why = self._policy.denied(address)
             if why is not None:
-                raise DialError(ErrorKind.ADDRESS_DENIED, f"{address} is denied: {why}")
+                log.debug("dial.denied", host=target.host, address=address, why=why)
+                raise DialError(ErrorKind.ADDRESS_DENIED, _denial(target, why))
         return addresses[: self._limits.max_dns_answers]
 
     async def _lookup(self, name: str, owner: str) -> list[str]:
@@ -92,12 +98,14 @@ class Dialler:
         """Give up the lookups under way."""
         self._lookups.close()
 
-    async def _connect(self, address: str, port: int, within_s: float) -> socket.socket:
+    async def _connect(self, address: str, target: Target, within_s: float) -> socket.socket:
         if self._proxy is not None:
-            return await self._proxy.connect(address, port, self._limits.connect_timeout_s)
-        sock = await _open(address, port, within_s)
+            within_s = self._limits.connect_timeout_s
+            return await self._proxy.connect(address, target.port, within_s)
+        where = target.origin.removeprefix(f"{target.scheme}://")
+        sock = await _open(address, target.port, within_s, where)
         with _closing_on_error(sock):
-            _check_peer(sock, address)
+            _check_peer(sock, address, target)
         return sock
 
     async def _attach(self, sock: socket.socket, target: Target, protocol: P) -> None:
@@ -125,14 +133,23 @@ class Dialler:
             raise DialError(ErrorKind.TLS_FAILED, detail) from error
 
 
-def _check_peer(sock: socket.socket, address: str) -> None:
+def _denial(target: Target, why: str) -> str:
+    """Say what is wrong with the address, and not which one: a name's is none of a tenant's."""
+    if target.is_literal:
+        return f"{target.host} may not be dialled ({why})"
+    return f"{target.host} resolves to an address that may not be dialled ({why})"
+
+
+def _check_peer(sock: socket.socket, address: str, target: Target) -> None:
     """Make sure the judged address was reached, before the first byte."""
     try:
         peer = ipaddress.ip_address(sock.getpeername()[0])
     except OSError as error:
-        raise DialError(ErrorKind.CONNECT_FAILED, f"{address}: {error}") from error
+        raise DialError(ErrorKind.CONNECT_FAILED, f"{target.host}: {_reason(error)}") from error
     if peer != ipaddress.ip_address(address):
-        raise DialError(ErrorKind.ADDRESS_DENIED, f"dialled {address}, reached {peer}")
+        log.debug("dial.diverted", host=target.host, address=address, peer=str(peer))
+        detail = f"{target.host}: another address answered than the one that was dialled"
+        raise DialError(ErrorKind.ADDRESS_DENIED, detail)
 
 
 class _Proxy:
@@ -151,7 +168,7 @@ class _Proxy:
         try:
             async with asyncio.timeout(within_s):
                 (proxy_address, *_rest) = await resolve_name(self._host)
-                sock = await _open(proxy_address, self._port, within_s)
+                sock = await _open(proxy_address, self._port, within_s, "it")
                 with _closing_on_error(sock):
                     await self._ask(sock, ("\r\n".join(lines) + "\r\n\r\n").encode())
                     return sock
@@ -193,7 +210,8 @@ def _parse_proxy(text: str) -> _Proxy:
     return _Proxy(target.host, target.port, authorization)
 
 
-async def _open(address: str, port: int, within_s: float) -> socket.socket:
+async def _open(address: str, port: int, within_s: float, where: str) -> socket.socket:
+    """Connect to *address*; errors say *where*, since the address is the operator's to know."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -203,14 +221,17 @@ async def _open(address: str, port: int, within_s: float) -> socket.socket:
             async with asyncio.timeout(within_s):
                 await asyncio.get_running_loop().sock_connect(sock, (address, port))
     except TimeoutError as error:
-        raise DialError(ErrorKind.CONNECT_TIMEOUT, f"{address}:{port} did not answer") from error
+        raise DialError(ErrorKind.CONNECT_TIMEOUT, f"{where} did not answer") from error
     except ConnectionRefusedError as error:
-        detail = f"{address}:{port} refused the connection"
-        raise DialError(ErrorKind.CONNECT_REFUSED, detail) from error
+        raise DialError(ErrorKind.CONNECT_REFUSED, f"{where} refused the connection") from error
     except OSError as error:
-        detail = f"{address}:{port}: {error.strerror or error}"
-        raise DialError(ErrorKind.CONNECT_FAILED, detail) from error
+        raise DialError(ErrorKind.CONNECT_FAILED, f"{where}: {_reason(error)}") from error
     return sock
+
+
+def _reason(error: OSError) -> str:
+    """Return what the system says, without the address that asyncio adds."""
+    return os.strerror(error.errno) if error.errno else "no connection"
 
 
 @contextlib.contextmanager
