@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import statistics
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from sureshot.domain.errors import ConfigurationError
 from sureshot.service import Service
 from tests.support.http import admin, call, submit, wait_for_status
 from tests.support.load import submit_many
-from tests.support.service import running_service, settings
+from tests.support.service import ADMIN_TOKEN, running_service, settings
 
 E = "/api/v1/endpoints"
 
@@ -68,6 +70,42 @@ async def test_dead_hanging_and_slow_receivers_leave_a_healthy_one_alone(tmp_pat
         assert min(beside) < max(2 * min(alone), 0.02), (alone, beside)
     await hanging.stop()
     await slow.stop()
+
+
+async def test_a_tenant_whose_names_hang_does_not_keep_another_from_being_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, look_up = threading.Event(), socket.getaddrinfo
+
+    def hang_or_look_up(host: Any, *rest: Any, **more: Any) -> Any:
+        if str(host).startswith("hang"):
+            gate.wait(60)
+            raise OSError("no such name")
+        return look_up(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang_or_look_up)
+    sink = SinkServer()
+    port = await sink.start()
+    async with running_service(tmp_path) as service:
+        token = await _token_of_another_tenant(service)
+        for i in range(250):
+            hook = {"url": f"http://hang{i}.example/", "payload": 1}
+            answer = await call(service.url, "POST", "/api/v1/webhooks", hook, token=token)
+            assert answer.status == 202
+        await asyncio.sleep(0.5)
+        webhook_id = await submit(service.url, url=f"http://localhost:{port}/")
+        await wait_for_status(service.url, webhook_id, "delivered", within_s=4)
+        gate.set()
+    await sink.stop()
+
+
+async def _token_of_another_tenant(service: Service) -> str:
+    tenant = {"id": "acme"}
+    made = await call(service.url, "POST", "/api/v1/admin/tenants", tenant, token=ADMIN_TOKEN)
+    assert made.status == 200
+    wish = {"name": "x", "scopes": ["submit"], "tenant": "acme"}
+    made = await call(service.url, "POST", "/api/v1/admin/tokens", wish, token=ADMIN_TOKEN)
+    return str(made.json["token"])
 
 
 @pytest.mark.slow

@@ -103,3 +103,21 @@ async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     del writer
     await reader.read(-1)
     await asyncio.sleep(3600)
+
+
+def answering_early(status: int) -> Handler:
+    """Answer a large request from its head alone and read no further, all others with 200."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            large = b"content-length: 2\r\n" not in head
+            if large:
+                writer.transport.pause_reading()  # type: ignore[attr-defined]
+            else:
+                await reader.readexactly(2)
+            writer.write(b"HTTP/1.1 %d ?\r\ncontent-length: 0\r\n\r\n" % (status if large else 200))
+            if large:
+                await asyncio.sleep(3600)
+
+    return handle

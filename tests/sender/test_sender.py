@@ -22,6 +22,7 @@ from sureshot.ports import OutgoingRequest
 from tests.sender.receivers import (
     Handler,
     answering,
+    answering_early,
     endless,
     hang,
     read_request,
@@ -49,10 +50,11 @@ def send(
     timeout_s: float = 1.0,
     headers: str = "x-test: 1\r\n",
     method: str = "POST",
+    owner: str = "",
 ) -> asyncio.Future[Outcome]:
     """Send and return a future of the outcome; a second outcome would raise."""
     outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-    request = OutgoingRequest(parse_url(url), method, headers, body, timeout_s)
+    request = OutgoingRequest(parse_url(url), method, headers, body, timeout_s, owner)
     sender.send(request, outcome.set_result)
     return outcome
 
@@ -301,6 +303,17 @@ async def test_a_close_that_crosses_the_request_is_sent_again_once(sender: HttpS
         assert at.connections == 2
 
 
+@pytest.mark.parametrize(("status", "size"), [(413, 8 << 20), (413, 200_000), (202, 8 << 20)])
+async def test_an_answer_before_the_body_was_read_leaves_nothing_in_the_next_ones_way(
+    sender: HttpSender, status: int, size: int
+) -> None:
+    async with receiver(answering_early(status)) as at, asyncio.timeout(10):
+        url = f"http://127.0.0.1:{at.port}/"
+        assert (await send(sender, url, b"x" * size, timeout_s=5)).status == status
+        assert (await send(sender, url)).status == 200
+        assert at.connections == 2
+
+
 # -- addresses and names ----------------------------------------------------
 
 
@@ -323,6 +336,38 @@ async def test_one_denied_answer_among_many_denies_all(answers: list[str]) -> No
     sender = HttpSender(LOCAL, SystemClock(), LIMITS, resolve=resolve)
     outcome = await send(sender, "http://hooks.example/")
     assert outcome.error is ErrorKind.ADDRESS_DENIED
+    await sender.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [("10.1.2.3", "private"), ("127.0.0.1", "loopback"), ("169.254.169.254", "link-local"),
+     ("fd00::1", "unique local")],
+)  # fmt: skip
+async def test_a_denial_says_what_kind_of_address_a_name_has_and_not_which(
+    address: str, kind: str
+) -> None:
+    async def resolve(name: str) -> list[str]:
+        return [address]
+
+    sender = HttpSender(AddressPolicy(), SystemClock(), LIMITS, resolve=resolve)
+    outcome = await send(sender, "http://hooks.example/")
+    expected = f"hooks.example resolves to an address that may not be dialled ({kind})"
+    assert outcome.detail == expected
+    shown = f"[{address}]" if ":" in address else address
+    outcome = await send(sender, f"http://{shown}/")
+    assert outcome.detail == f"{address} may not be dialled ({kind})"
+    await sender.close()
+
+
+async def test_a_failure_to_connect_does_not_tell_the_address_of_a_name() -> None:
+    async def resolve(name: str) -> list[str]:
+        return ["127.0.0.9"]
+
+    sender = HttpSender(LOCAL, SystemClock(), LIMITS, resolve=resolve)
+    outcome = await send(sender, "http://closed.example:1/")
+    assert outcome.error is ErrorKind.CONNECT_REFUSED
+    assert outcome.detail == "closed.example:1 refused the connection"
     await sender.close()
 
 

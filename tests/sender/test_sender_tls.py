@@ -17,7 +17,7 @@ from sureshot.delivery.tls import Egress
 from sureshot.domain.errors import ConfigurationError
 from sureshot.domain.model import ErrorKind, Outcome
 from tests.sender.certificates import Certificate, issue, server_context
-from tests.sender.receivers import Handler, answering, hang, receiver
+from tests.sender.receivers import Handler, answering, answering_early, hang, receiver
 from tests.sender.test_sender import LIMITS, LOCAL, OK, send
 
 
@@ -54,6 +54,19 @@ async def test_connections_over_tls_are_kept(tmp_path: Path, authority: Certific
             outcome = await send(sender, f"https://hooks.example:{at.port}/", timeout_s=3)
             assert outcome.status == 200
         assert at.connections == 1
+        await sender.close()
+
+
+async def test_an_early_refusal_of_a_large_body_ends_the_connection(
+    tmp_path: Path, authority: Certificate
+) -> None:
+    context = server_context(issue(tmp_path, "hooks.example", authority))
+    egress = Egress(ca_file=str(authority.cert))
+    sender = HttpSender(LOCAL, SystemClock(), LIMITS, egress, resolve=_local)
+    async with receiver(answering_early(413), ssl=context) as at, asyncio.timeout(10):
+        url = f"https://hooks.example:{at.port}/"
+        assert (await send(sender, url, b"x" * (8 << 20), timeout_s=3)).status == 413
+        assert (await send(sender, url, timeout_s=3)).status == 200
         await sender.close()
 
 
@@ -180,6 +193,14 @@ async def test_a_proxys_failure_is_called_that(answer: bytes) -> None:
         outcome = await send(sender, "http://hooks.example/", timeout_s=3)
         assert outcome.error is ErrorKind.PROXY_FAILED
         await sender.close()
+
+
+async def test_where_a_proxy_is_that_refuses_is_not_told() -> None:
+    sender = HttpSender(LOCAL, SystemClock(), LIMITS, Egress("http://127.0.0.1:1"), resolve=_local)
+    outcome = await send(sender, "http://hooks.example/", timeout_s=3)
+    assert outcome.error is ErrorKind.PROXY_FAILED
+    assert outcome.detail == "the proxy: it refused the connection"
+    await sender.close()
 
 
 async def test_a_proxy_does_not_open_denied_addresses() -> None:

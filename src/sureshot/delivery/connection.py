@@ -12,6 +12,11 @@ from sureshot.delivery.response import Response
 from sureshot.delivery.sender_limits import SenderLimits
 from sureshot.domain.model import ErrorKind, Outcome
 from sureshot.ports import Clock
+from sureshot.telemetry.logging import get_logger
+
+LARGE_BODY_BYTES = 64 * 1024
+
+log = get_logger()
 
 
 class ConnectionOwner(Protocol):
@@ -64,7 +69,7 @@ class Connection(asyncio.Protocol):
             return
         response = self._response
         if response.status is None:
-            response.add_head(data, self._limits)
+            response.add_head(data)
         detail = ""
         if response.error is None:
             try:
@@ -76,6 +81,8 @@ class Connection(asyncio.Protocol):
                 # What follows a complete response only spoils the connection.
                 response.error = ErrorKind.MALFORMED_RESPONSE
                 detail = str(error)
+        if response.status is None and response.error is None:
+            response.bound_open_head(self._limits)
         if response.error is not None:
             self._finish_badly(response.error, detail)
         elif response.complete:
@@ -182,11 +189,25 @@ class Connection(asyncio.Protocol):
         exchange, outcome = self._end(None, "")
         self._used = True
         # Free first, settle then: what follows from the outcome may want this connection.
-        if self._keep_alive and self.usable:
+        if self._keep_alive and self._all_sent(exchange):
             self._owner.went_idle(self)
         elif self._transport is not None:
             self._transport.abort()
         exchange.settle(outcome)
+
+    def _all_sent(self, exchange: Exchange) -> bool:
+        """Whether the connection is open and nothing of *exchange*'s request is in the way.
+
+        An early answer leaves the rest of a body there. What TLS and the kernel still hold
+        cannot be seen, so a refusal of a large body counts as early.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        status = self._response.status
+        if status is not None and 200 <= status < 300:
+            return True
+        return len(exchange.request.body) <= LARGE_BODY_BYTES
 
     def _finish_badly(self, kind: ErrorKind | None, detail: str) -> None:
         exchange, outcome = self._end(None if self._response.complete else kind, detail)
@@ -202,7 +223,13 @@ class Connection(asyncio.Protocol):
         status = response.status
         retry_after_s = None
         if status is not None and not 200 <= status < 300:
-            retry_after_s = response.retry_after_s(self._clock.now())
+            try:
+                retry_after_s = response.retry_after_s(self._clock.now())
+            except Exception:
+                # Whatever a receiver wrote there: without an outcome the webhook would never end.
+                log.exception("sender.unreadable_answer", origin=self.origin, status=status)
+                kind = kind or ErrorKind.MALFORMED_RESPONSE
+                detail = detail or "its headers could not be read"
         duration_s = self._clock.monotonic() - exchange.began_s
         return exchange, Outcome(
             status, kind, duration_s, retry_after_s, response.headers, response.body, detail

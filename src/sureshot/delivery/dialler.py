@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import functools
 import ipaddress
+import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import TypeVar
 from urllib.parse import unquote
 
+from sureshot.delivery.lookups import Lookups, Resolve, resolve_name
 from sureshot.delivery.sender_limits import SenderLimits
 from sureshot.delivery.tls import Egress, client_context
 from sureshot.domain.address import AddressPolicy
 from sureshot.domain.errors import ConfigurationError
 from sureshot.domain.model import ErrorKind
 from sureshot.domain.url import Target, parse_url
+from sureshot.telemetry.logging import get_logger
+
+log = get_logger()
 
 P = TypeVar("P", bound=asyncio.Protocol)
-Resolve = Callable[[str], Awaitable[list[str]]]
 MAX_PROXY_REPLY_BYTES = 8192
 
 
@@ -33,19 +35,6 @@ class DialError(Exception):
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-
-
-LOOKUPS_AT_ONCE = 64
-
-_lookup_threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, "sureshot-dns")
-"""Many, so that names whose servers hang cannot keep all others from being looked up."""
-
-
-async def resolve_name(name: str) -> list[str]:
-    """Return every address of *name*, IPv4 and IPv6, in the system's order."""
-    ask = functools.partial(socket.getaddrinfo, name, None, type=socket.SOCK_STREAM)
-    found = await asyncio.get_running_loop().run_in_executor(_lookup_threads, ask)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class Dialler:
@@ -60,42 +49,43 @@ class Dialler:
     ) -> None:
         self._policy = policy
         self._limits = limits
-        self._resolve = resolve
-        self._lookups: dict[str, asyncio.Task[list[str]]] = {}
+        self._lookups = Lookups(resolve)
         self._tls = client_context(egress)
         self._proxy = None if egress.proxy_url is None else _parse_proxy(egress.proxy_url)
 
-    async def dial(self, target: Target, protocol: P) -> None:
-        """Connect *protocol* to *target*; raises ``DialError``.
+    async def dial(self, target: Target, protocol: P, owner: str = "") -> None:
+        """Connect *protocol* to *target* in *owner*'s name; raises ``DialError``.
 
         Each address is judged right before its use, on every call; Host and
         SNI stay the target's name.
         """
-        addresses = await self._judged_addresses(target)
+        addresses = await self._judged_addresses(target, owner)
         failure: DialError | None = None
         share_s = self._limits.connect_timeout_s / len(addresses)
         for address in addresses:
             try:
-                sock = await self._connect(address, target.port, share_s)
+                sock = await self._connect(address, target, share_s)
             except DialError as error:
+                log.debug("dial.failed", host=target.host, address=address, why=error.detail)
                 failure = error
                 continue
             await self._attach(sock, target, protocol)
             return
         raise failure or DialError(ErrorKind.DNS_FAILED, f"{target.host} has no address")
 
-    async def _judged_addresses(self, target: Target) -> list[str]:
-        addresses = [target.host] if target.is_literal else await self._lookup(target.host)
+    async def _judged_addresses(self, target: Target, owner: str) -> list[str]:
+        addresses = [target.host] if target.is_literal else await self._lookup(target.host, owner)
         for address in addresses:
             why = self._policy.denied(address)
             if why is not None:
-                raise DialError(ErrorKind.ADDRESS_DENIED, f"{address} is denied: {why}")
+                log.debug("dial.denied", host=target.host, address=address, why=why)
+                raise DialError(ErrorKind.ADDRESS_DENIED, _denial(target, why))
         return addresses[: self._limits.max_dns_answers]
 
-    async def _lookup(self, name: str) -> list[str]:
+    async def _lookup(self, name: str, owner: str) -> list[str]:
         try:
             async with asyncio.timeout(self._limits.dns_timeout_s):
-                addresses = await self._shared_lookup(name)
+                addresses = await self._lookups.addresses(name, owner)
         except TimeoutError as error:
             raise DialError(ErrorKind.DNS_TIMEOUT, f"looking up {name} took too long") from error
         except (OSError, UnicodeError) as error:
@@ -104,32 +94,18 @@ class Dialler:
             raise DialError(ErrorKind.DNS_FAILED, f"{name} has no address")
         return addresses
 
-    async def _shared_lookup(self, name: str) -> list[str]:
-        """Join a lookup of *name* that is under way, else start one: a name costs one thread."""
-        lookup = self._lookups.get(name)
-        if lookup is None:
-            lookup = asyncio.get_running_loop().create_task(_as_list(self._resolve(name)))
-            self._lookups[name] = lookup
-            lookup.add_done_callback(functools.partial(self._lookup_ended, name))
-        return await asyncio.shield(lookup)
-
-    def _lookup_ended(self, name: str, lookup: asyncio.Task[list[str]]) -> None:
-        self._lookups.pop(name, None)
-        if not lookup.cancelled():
-            # Retrieved here too: everybody who waited may have given up.
-            lookup.exception()
-
     def close(self) -> None:
         """Give up the lookups under way."""
-        for lookup in list(self._lookups.values()):
-            lookup.cancel()
+        self._lookups.close()
 
-    async def _connect(self, address: str, port: int, within_s: float) -> socket.socket:
+    async def _connect(self, address: str, target: Target, within_s: float) -> socket.socket:
         if self._proxy is not None:
-            return await self._proxy.connect(address, port, self._limits.connect_timeout_s)
-        sock = await _open(address, port, within_s)
+            within_s = self._limits.connect_timeout_s
+            return await self._proxy.connect(address, target.port, within_s)
+        where = target.origin.removeprefix(f"{target.scheme}://")
+        sock = await _open(address, target.port, within_s, where)
         with _closing_on_error(sock):
-            _check_peer(sock, address)
+            _check_peer(sock, address, target)
         return sock
 
     async def _attach(self, sock: socket.socket, target: Target, protocol: P) -> None:
@@ -157,18 +133,23 @@ class Dialler:
             raise DialError(ErrorKind.TLS_FAILED, detail) from error
 
 
-async def _as_list(addresses: Awaitable[list[str]]) -> list[str]:
-    return await addresses
+def _denial(target: Target, why: str) -> str:
+    """Say what is wrong with the address, and not which one: a name's is none of a tenant's."""
+    if target.is_literal:
+        return f"{target.host} may not be dialled ({why})"
+    return f"{target.host} resolves to an address that may not be dialled ({why})"
 
 
-def _check_peer(sock: socket.socket, address: str) -> None:
+def _check_peer(sock: socket.socket, address: str, target: Target) -> None:
     """Make sure the judged address was reached, before the first byte."""
     try:
         peer = ipaddress.ip_address(sock.getpeername()[0])
     except OSError as error:
-        raise DialError(ErrorKind.CONNECT_FAILED, f"{address}: {error}") from error
+        raise DialError(ErrorKind.CONNECT_FAILED, f"{target.host}: {_reason(error)}") from error
     if peer != ipaddress.ip_address(address):
-        raise DialError(ErrorKind.ADDRESS_DENIED, f"dialled {address}, reached {peer}")
+        log.debug("dial.diverted", host=target.host, address=address, peer=str(peer))
+        detail = f"{target.host}: another address answered than the one that was dialled"
+        raise DialError(ErrorKind.ADDRESS_DENIED, detail)
 
 
 class _Proxy:
@@ -187,7 +168,7 @@ class _Proxy:
         try:
             async with asyncio.timeout(within_s):
                 (proxy_address, *_rest) = await resolve_name(self._host)
-                sock = await _open(proxy_address, self._port, within_s)
+                sock = await _open(proxy_address, self._port, within_s, "it")
                 with _closing_on_error(sock):
                     await self._ask(sock, ("\r\n".join(lines) + "\r\n\r\n").encode())
                     return sock
@@ -229,7 +210,8 @@ def _parse_proxy(text: str) -> _Proxy:
     return _Proxy(target.host, target.port, authorization)
 
 
-async def _open(address: str, port: int, within_s: float) -> socket.socket:
+async def _open(address: str, port: int, within_s: float, where: str) -> socket.socket:
+    """Connect to *address*; errors say *where*, since the address is the operator's to know."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -239,14 +221,17 @@ async def _open(address: str, port: int, within_s: float) -> socket.socket:
             async with asyncio.timeout(within_s):
                 await asyncio.get_running_loop().sock_connect(sock, (address, port))
     except TimeoutError as error:
-        raise DialError(ErrorKind.CONNECT_TIMEOUT, f"{address}:{port} did not answer") from error
+        raise DialError(ErrorKind.CONNECT_TIMEOUT, f"{where} did not answer") from error
     except ConnectionRefusedError as error:
-        detail = f"{address}:{port} refused the connection"
-        raise DialError(ErrorKind.CONNECT_REFUSED, detail) from error
+        raise DialError(ErrorKind.CONNECT_REFUSED, f"{where} refused the connection") from error
     except OSError as error:
-        detail = f"{address}:{port}: {error.strerror or error}"
-        raise DialError(ErrorKind.CONNECT_FAILED, detail) from error
+        raise DialError(ErrorKind.CONNECT_FAILED, f"{where}: {_reason(error)}") from error
     return sock
+
+
+def _reason(error: OSError) -> str:
+    """Return what the system says, without the address that asyncio adds."""
+    return os.strerror(error.errno) if error.errno else "no connection"
 
 
 @contextlib.contextmanager

@@ -127,6 +127,7 @@ class Dispatcher:
             destination.header_text_with(lease.headers) + signature,
             lease.payload,
             lease.timeout_s or destination.timeout_s,
+            lease.tenant,
         )
         self._lanes.began(lane)
         delivery = _Delivery(self, lane, lease, destination, started_at)

@@ -36,6 +36,10 @@ class Origin:
                 return exchange
         return None
 
+    def first_owner(self) -> str:
+        """Return in whose name the head of the line is to be sent; the line is not empty."""
+        return self.line[0].request.owner
+
     def wants_dial(self) -> bool:
         """Whether one more dial is worth it.
 

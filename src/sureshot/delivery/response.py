@@ -12,6 +12,8 @@ from sureshot.domain.retry_after import parse_retry_after
 _RETRY_AFTER = re.compile(rb"(?:^|\n)retry-after[ \t]*:[ \t]*([^\r\n]{0,128})", re.IGNORECASE)
 _LENGTH = re.compile(rb"(?:^|\n)(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 _END = b"\r\n\r\n"
+_EMPTY_LINES = b"\r\n"
+"""Before a status line they end no head: the parser passes over them."""
 
 
 class Response:
@@ -31,33 +33,45 @@ class Response:
     @property
     def started(self) -> bool:
         """Whether any byte arrived."""
-        return bool(self._head)
+        return bool(self._head or self.interim or self.status is not None)
 
-    def add_head(self, data: bytes, limits: SenderLimits) -> None:
+    def add_head(self, data: bytes) -> None:
         """Keep *data*, which begins before the final head is complete."""
         self._head = self._head + data if self._head else data
-        # The chunk that ends the head may bring body too, so only an open end counts here.
-        if len(self._head) > limits.max_header_bytes and _END not in self._head:
+
+    def bound_open_head(self, limits: SenderLimits) -> None:
+        """Note a head that is still open and too large already.
+
+        Asked after the parser: a chunk that ends the head may bring body too.
+        """
+        if len(self._head) > limits.max_header_bytes:
             self.error = ErrorKind.HEADERS_TOO_LARGE
 
     def head_complete(self, status: int, limits: SenderLimits) -> None:
-        """Note the status; interim responses only count."""
+        """Note the status; interim responses are counted and dropped."""
+        if self.error is not None:
+            return
         if self.complete or status == 101:
             self.error = ErrorKind.MALFORMED_RESPONSE
         elif status < 200:
-            self.interim += 1
-            if self.interim > limits.max_interim_responses:
-                self.error = ErrorKind.TOO_MANY_INTERIM_RESPONSES
+            self._interim_head(limits)
         else:
             self._final_head(status, limits)
 
+    def _interim_head(self, limits: SenderLimits) -> None:
+        arrived = self._head.lstrip(_EMPTY_LINES)
+        size = arrived.find(_END) + len(_END)
+        self._head = arrived[size:]
+        self.interim += 1
+        if self.interim > limits.max_interim_responses:
+            self.error = ErrorKind.TOO_MANY_INTERIM_RESPONSES
+        elif size > limits.max_header_bytes:
+            self.error = ErrorKind.HEADERS_TOO_LARGE
+
     def _final_head(self, status: int, limits: SenderLimits) -> None:
-        begin = 0
-        for _ in range(self.interim):
-            begin = self._head.find(_END, begin) + len(_END)
-        end = self._head.find(_END, begin)
-        line_end = self._head.find(b"\r\n", begin)
-        self._head = self._head[line_end + 2 : end + 2] if end > line_end else b""
+        arrived = self._head.lstrip(_EMPTY_LINES)
+        line_end = arrived.find(b"\r\n")
+        self._head = arrived[line_end + 2 : arrived.find(_END, line_end) + 2]
         self.status = status
         if len(self._head) > limits.max_header_bytes:
             self.error = ErrorKind.HEADERS_TOO_LARGE

@@ -6,14 +6,19 @@ import asyncio
 from collections.abc import Callable
 
 from sureshot.delivery.connection import Connection
-from sureshot.delivery.dialler import DialError, Dialler, Resolve, resolve_name
+from sureshot.delivery.dialler import DialError, Dialler
 from sureshot.delivery.exchange import Exchange
+from sureshot.delivery.fair_room import FairRoom
+from sureshot.delivery.lookups import Resolve, resolve_name
 from sureshot.delivery.origin import Origin
 from sureshot.delivery.sender_limits import SenderLimits
 from sureshot.delivery.tls import Egress
 from sureshot.domain.address import AddressPolicy
 from sureshot.domain.model import ErrorKind, Outcome
 from sureshot.ports import Clock, OutgoingRequest
+from sureshot.telemetry.logging import get_logger
+
+log = get_logger()
 
 SWEEP_S = 0.25
 """How often deadlines are looked at: an attempt may run over by this much."""
@@ -41,8 +46,8 @@ class HttpSender:
         self._origins: dict[str, Origin] = {}
         self._busy: dict[Connection, None] = {}
         self._idle_count = 0
-        self._waiting_to_dial: dict[str, Origin] = {}
-        self._dials: set[asyncio.Task[None]] = set()
+        self._room: FairRoom[Origin] = FairRoom(self._limits.max_dials)
+        self._dials: dict[asyncio.Task[None], str] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -68,7 +73,7 @@ class HttpSender:
                 connection.begin(exchange)
                 return
         origin.line.append(exchange)
-        self._dial_for(origin)
+        self._dial_for(origin, request.owner)
 
     async def close(self) -> None:
         """See ``Sender.close``."""
@@ -126,7 +131,7 @@ class HttpSender:
             origin.idle.remove(connection)
             self._idle_count -= 1
         if origin.line and not self._closed:
-            self._dial_for(origin)
+            self._dial_for(origin, origin.first_owner())
         elif origin.forgettable:
             self._origins.pop(connection.origin, None)
 
@@ -137,50 +142,73 @@ class HttpSender:
             return
         origin = self._origins[exchange.request.target.origin]
         origin.line.appendleft(exchange)
-        self._dial_for(origin)
+        self._dial_for(origin, exchange.request.owner)
 
     # -- dialling -----------------------------------------------------------
 
-    def _dial_for(self, origin: Origin) -> None:
-        loop = asyncio.get_running_loop()
+    def _dial_for(self, origin: Origin, owner: str) -> None:
         while origin.wants_dial():
-            if len(self._dials) >= self._limits.max_dials:
-                self._waiting_to_dial[origin.target.origin] = origin
+            if not self._room.take(owner):
+                self._room.wait(owner, origin)
                 return
-            origin.dialling += 1
-            task = loop.create_task(self._dial(origin))
-            self._dials.add(task)
-            task.add_done_callback(self._dial_ended)
+            self._start_dial(origin, owner)
+
+    def _start_dial(self, origin: Origin, owner: str) -> None:
+        origin.dialling += 1
+        task = asyncio.get_running_loop().create_task(self._dial(origin, owner))
+        self._dials[task] = owner
+        task.add_done_callback(self._dial_ended)
 
     def _dial_ended(self, task: asyncio.Task[None]) -> None:
-        self._dials.discard(task)
-        if self._waiting_to_dial and not self._closed:
-            # Round robin: one origin with many waiting must not keep the others from dialling.
-            name = next(iter(self._waiting_to_dial))
-            self._dial_for(self._waiting_to_dial.pop(name))
+        self._room.give_back(self._dials.pop(task))
+        # As long as there is room: who needs no dial any more must not take another's turn.
+        while not self._closed and (turn := self._room.next_turn()) is not None:
+            owner, origin = turn
+            if not origin.wants_dial():
+                self._room.give_back(owner)
+                continue
+            self._start_dial(origin, owner)
+            # One at a time: an origin with many waiting must not keep the others from dialling.
+            if origin.wants_dial():
+                self._room.wait(owner, origin)
 
-    async def _dial(self, origin: Origin) -> None:
+    async def _dial(self, origin: Origin, owner: str) -> None:
         connection = Connection(origin.target.origin, self, self._clock, self._limits)
-        try:
-            await self._dialler.dial(origin.target, connection)
-        except DialError as error:
-            origin.dialling -= 1
+        error = await self._dial_error(origin, connection, owner)
+        origin.dialling -= 1
+        if error is not None:
             self._fail_head(origin, error)
         else:
-            origin.dialling -= 1
-            origin.open += 1
-            connection.counted = True
-            self._busy[connection] = None
-            if connection.usable:
-                self.went_idle(connection)
-            else:
-                detail = "the receiver closed right after connecting"
-                self._fail_head(origin, DialError(ErrorKind.DISCONNECTED, detail))
-                self.went_away(connection)
+            self._dialled(origin, connection)
         if origin.line and not self._closed:
-            self._dial_for(origin)
+            self._dial_for(origin, origin.first_owner())
         elif origin.forgettable:
             self._origins.pop(origin.target.origin, None)
+
+    async def _dial_error(
+        self, origin: Origin, connection: Connection, owner: str
+    ) -> DialError | None:
+        """Dial; return why it failed, or None."""
+        try:
+            await self._dialler.dial(origin.target, connection, owner)
+        except DialError as error:
+            return error
+        except Exception:
+            # Without an end the origin would count a dial for ever.
+            log.exception("sender.dial_failed", origin=origin.target.origin)
+            return DialError(ErrorKind.CONNECT_FAILED, "dialling failed in an unforeseen way")
+        return None
+
+    def _dialled(self, origin: Origin, connection: Connection) -> None:
+        origin.open += 1
+        connection.counted = True
+        self._busy[connection] = None
+        if connection.usable:
+            self.went_idle(connection)
+        else:
+            detail = "the receiver closed right after connecting"
+            self._fail_head(origin, DialError(ErrorKind.DISCONNECTED, detail))
+            self.went_away(connection)
 
     def _fail_head(self, origin: Origin, error: DialError) -> None:
         exchange = origin.next_in_line()
@@ -193,7 +221,15 @@ class HttpSender:
         self._sweep = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep_now)
 
     def _sweep_now(self) -> None:
-        now_s = self._clock.monotonic()
+        try:
+            self._end_overdue(self._clock.monotonic())
+        finally:
+            # Whatever went wrong with one of them, the others' deadlines hold.
+            self._sweep = None
+            if self._origins and not self._closed:
+                self._arm_sweep()
+
+    def _end_overdue(self, now_s: float) -> None:
         for connection in [c for c in self._busy if c.deadline_s <= now_s]:
             connection.overdue(now_s)
         oldest_s = now_s - self._limits.idle_timeout_s
@@ -203,9 +239,6 @@ class HttpSender:
             # Last in, first out: the connections that idle longest are in front.
             while origin.idle and origin.idle[0].idle_since_s < oldest_s:
                 self._close_idle(origin)
-        self._sweep = None
-        if self._origins and not self._closed:
-            self._arm_sweep()
 
     def _fail_overdue(self, origin: Origin, now_s: float) -> None:
         for exchange in [e for e in origin.line if e.deadline_s <= now_s]:

@@ -31,7 +31,8 @@ class OutgoingRequest(msgspec.Struct, frozen=True, gc=False):
 
     ``header_text`` holds validated ``name: value`` lines, each ended by CRLF,
     without Host, Content-Length and Accept-Encoding: the sender adds these.
-    ``timeout_s`` bounds the whole attempt, name lookup included.
+    ``timeout_s`` bounds the whole attempt, name lookup included. ``owner`` is in
+    whose name connections are made: one owner's may not crowd out another's.
     """
 
     target: Target
@@ -39,6 +40,7 @@ class OutgoingRequest(msgspec.Struct, frozen=True, gc=False):
     header_text: str
     body: bytes
     timeout_s: float
+    owner: str = ""
 
 
 class Sender(Protocol):
