@@ -112,12 +112,16 @@ def test_work_that_waits_for_one_whose_heartbeat_is_late_waits_no_less() -> None
 def test_who_has_just_begun_to_watch_takes_away_none_that_others_have_added() -> None:
     fresh = Advisor(Rules(least=1, most=20, down_after_s=300.0), 1000.0)
 
-    def wanted(at_s: int, replicas: int) -> int:
+    def advice(at_s: int, replicas: int) -> Advice:
         work = (Work(1.0, 10.0, 3.0, 0.05),) * replicas
-        return fresh.observe(Observation(float(at_s), 1.0, replicas, 10.0, work)).wanted
+        return fresh.observe(Observation(float(at_s), 1.0, replicas, 10.0, work))
+
+    def wanted(at_s: int, replicas: int) -> int:
+        return advice(at_s, replicas).wanted
 
     assert [wanted(at_s, 2) for at_s in range(10)][-1] == 2
-    assert {wanted(at_s, 8) for at_s in range(10, 300)} == {8}, "another one knew of more"
+    assert {wanted(at_s, 8) for at_s in range(10, 299)} == {8}, "another one knew of more"
+    assert "watched for 300 s" in advice(299, 8).reasons[-1]
     assert {wanted(at_s, 8) for at_s in range(300, 320)} == {1}
 
 

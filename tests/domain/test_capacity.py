@@ -129,6 +129,12 @@ def test_a_database_that_was_slow_is_forgotten_slowly_and_only_to_what_was_seen(
     assert learned(never_seen, 7200, 40, cpu=0.1) == pytest.approx(50, rel=0.05)
 
 
+def test_work_that_waited_for_a_core_says_nothing_of_other_limits() -> None:
+    capacity = Capacity(1000)
+    learned(capacity, 60, 200, cpu=1.0, waits=True)
+    assert learned(capacity, 120, 200, cpu=0.5) == pytest.approx(400, rel=0.1)
+
+
 # -- what lies in slots -----------------------------------------------------
 
 

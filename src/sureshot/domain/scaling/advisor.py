@@ -157,9 +157,15 @@ class Advisor:
         # Another process may have watched for longer, know of more and have added some
         # meanwhile: until it has a window of its own behind it, this one takes none of them away.
         fewest = seen.replicas if seen.at_s - self._began_s < rules.down_after_s else 0
-        wanted = min(max(lasting, passing, fewest, rules.least), rules.most)
+        needed = max(lasting, passing, rules.least)
+        wanted = min(max(needed, fewest), rules.most)
         reasons = decision.reasons
-        if wanted > decision.wanted:
+        if wanted > needed:
+            reasons += (
+                f"{needed} would do, as far as this process has seen; none goes before it has "
+                f"watched for {rules.down_after_s:g} s",
+            )
+        elif wanted > decision.wanted:
             reasons += (
                 f"{decision.wanted} would do now; {wanted} were needed in the last "
                 f"{rules.down_after_s:g} s",

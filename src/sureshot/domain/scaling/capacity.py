@@ -131,8 +131,7 @@ class Capacity:
         elif self._by_slots.learned:
             # Few are taken now, but for how long each of them is shows even so.
             quick_per_s = self._slots * self._held_done / max(self._held, 1e-9)
-            weight = 1 - math.exp(-elapsed_s / QUICKER_S)
-            self._by_slots.rise(weight, min(quick_per_s, self._core.per_s))
+            self._by_slots.rise(1 - math.exp(-elapsed_s / QUICKER_S), quick_per_s)
 
     def _learn_else(self, elapsed_s: float, seen_per_s: float, *, waits: bool) -> None:
         """Learn what a replica does while work waits that neither core nor slots keep from it.
