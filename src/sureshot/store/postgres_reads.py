@@ -18,6 +18,7 @@ from sureshot.store.rows import (
     attempt_from_row,
     first_key,
     from_us,
+    key_beyond,
     key_of,
     place_id,
     to_us,
@@ -104,7 +105,7 @@ def _walked(columns: str, which: WebhookFilter, after: str | None, values: _Valu
     if after is not None:
         where.append(f"key < {values.add(key_of(after))}")
     if which.until is not None:
-        where.append(f"key < {values.add(first_key(which.until))}")
+        where.append(f"key < {values.add(key_beyond(which.until))}")
     if which.since is not None:
         where.append(f"key >= {values.add(first_key(which.since))}")
     conditions = " AND ".join(where)

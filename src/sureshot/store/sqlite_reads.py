@@ -18,6 +18,7 @@ from sureshot.store.rows import (
     attempt_from_row,
     first_key,
     from_us,
+    key_beyond,
     key_of,
     place_id,
     to_us,
@@ -88,7 +89,7 @@ def _conditions(which: WebhookFilter, after: str | None) -> tuple[str, list[obje
         values.append(key_of(after))
     if which.until is not None:
         where.append("key < ?")
-        values.append(first_key(which.until))
+        values.append(key_beyond(which.until))
     if which.since is not None:
         where.append("key >= ?")
         values.append(first_key(which.since))
