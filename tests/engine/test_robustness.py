@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 
-from sureshot.cli.sink_server import SinkServer
+from sureshot.cli.sink_server import Behaviour, SinkServer
+from sureshot.clock import SystemClock
 from sureshot.domain.errors import StoreUnavailable
 from sureshot.store.sqlite import SqliteStore
 from tests.support.http import call, submit, wait_for_status
@@ -101,4 +103,30 @@ async def test_a_retry_by_hand_opens_the_lane_it_needs(tmp_path: Path) -> None:
         sink.status = None
         await call(service.url, "POST", f"{W}/{webhook_id}/retry")
         await wait_for_status(service.url, webhook_id, "delivered")
+    await sink.stop()
+
+
+class _SettableClock(SystemClock):
+    """The machine's clock, set forward at will."""
+
+    forward_s = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.forward_s)
+
+
+async def test_a_clock_that_is_set_forward_sends_nothing_twice(tmp_path: Path) -> None:
+    sink, clock = SinkServer(Behaviour.SLOW, delay_s=2.0), _SettableClock()
+    target = f"http://127.0.0.1:{await sink.start()}/"
+    async with running_service(tmp_path, clock=clock) as service:
+        ids = [await submit(service.url, url=f"{target}{n}") for n in range(20)]
+        for _ in range(2):
+            # Two minutes: longer than every lease.
+            clock.forward_s += 120
+            service.engine.wake()
+            await asyncio.sleep(0.2)
+        for webhook_id in ids:
+            await wait_for_status(service.url, webhook_id, "delivered")
+        await asyncio.sleep(0.5)
+        assert sink.received == len(ids)
     await sink.stop()

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 
+from sureshot.delivery.clock_steps import ClockSteps
 from sureshot.domain.errors import Overloaded
 from sureshot.ports import Clock, Due, LeaseTerms, Queue, QueueRefused, Store
 from sureshot.telemetry.logging import get_logger
@@ -34,6 +35,7 @@ class Scheduler:
         self._clock = clock
         self._owner = owner
         self._lease_s = lease_s
+        self._steps = ClockSteps(clock, lease_s)
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -66,7 +68,8 @@ class Scheduler:
             return 0.0
         now = self._clock.now()
         owner = None if self._queue.brokered else self._owner
-        terms = LeaseTerms(owner, now + timedelta(seconds=self._lease_s))
+        ends = now + timedelta(seconds=self._lease_s)
+        terms = LeaseTerms(owner, ends, self._steps.grace())
         began_s = self._clock.monotonic()
         due = await self._store.lease_due(
             min(room, BATCH), PER_LANE, now, terms, limit_bytes=room_bytes,

@@ -49,6 +49,7 @@ SUSPECT_AFTER = 5
 CRASHES_ALLOWED = 8
 """...and after this many it is failed with ``worker_crashed``."""
 NEVER_US = 1 << 62
+MICROSECOND = timedelta(microseconds=1)
 LANES_KEPT = timedelta(days=1)
 """A lane whose closing ended so long ago is forgotten: nobody came back to it."""
 
