@@ -193,7 +193,7 @@ class Service:
             directory, lanes, sender, recorder, clock, rng, metrics, heartbeat.trusted
         )
         worker = Worker(
-            store, queue, dispatcher, slots, clock, recorder, heartbeat.trusted,
+            queue, dispatcher, slots, clock, recorder, heartbeat.trusted,
             self.owner, settings.lease_s, settings.timeout_s,
         )  # fmt: skip
         limits = IntakeLimits(settings.intake_limit, settings.intake_bytes, settings.lease_s)

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sureshot.delivery.dispatcher import LEASE_MARGIN_S, Dispatcher
-from sureshot.delivery.persist import persist
 from sureshot.delivery.recorder import Recorder
 from sureshot.delivery.slots import Slots
 from sureshot.domain.model import Lease
-from sureshot.ports import Clock, LeaseTerms, Queue, Store
+from sureshot.ports import Clock, LeaseTerms, Queue
 from sureshot.telemetry.logging import get_logger
 
 KEEP_EVERY_S = 0.1
@@ -27,7 +26,6 @@ class Worker:
 
     def __init__(
         self,
-        store: Store,
         queue: Queue,
         dispatcher: Dispatcher,
         slots: Slots,
@@ -43,7 +41,6 @@ class Worker:
         *trusted* tells whether this process is certainly not given up for dead;
         while it may be, every lease is renewed before it is used.
         """
-        self._store = store
         self._queue = queue
         self._dispatcher = dispatcher
         self._slots = slots
@@ -102,7 +99,7 @@ class Worker:
         if not short:
             return leases
         terms = self._terms()
-        renewed = await persist(lambda: self._store.renew(short, terms), "renew")
+        renewed = await self._recorder.renew(short, terms)
         ours = {lease.webhook_id: lease for lease in renewed}
         lost = [lease for lease in short if lease.webhook_id not in ours]
         self._slots.give_back(lost)
