@@ -194,7 +194,7 @@ class Service:
         )
         worker = Worker(
             queue, dispatcher, slots, clock, recorder, heartbeat.trusted,
-            self.owner, settings.lease_s, settings.timeout_s,
+            self.owner, settings.lease_s,
         )  # fmt: skip
         limits = IntakeLimits(settings.intake_limit, settings.intake_bytes, settings.lease_s)
         self.intake = Intake(

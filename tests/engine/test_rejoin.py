@@ -64,26 +64,30 @@ async def test_what_was_renewed_while_the_store_was_away_is_sent_when_it_is_back
     """The worker holds a batch all that time; its broker messages are taken over meanwhile."""
     sink = SinkServer()
     target = f"http://127.0.0.1:{await sink.start()}/"
-    async with fresh_database() as url, fresh_queue() as queue:
-        deployment = {"database_url": url, "queue_url": AMQP, "queue_name": queue}
-        async with running_service(tmp_path, secret_key=SECRET_KEY, **deployment) as service:
-            away = {name: getattr(service.store, name) for name in ("record", "beat")}
+    async with (
+        fresh_database() as url,
+        fresh_queue() as queue,
+        running_service(
+            tmp_path, database_url=url, queue_url=AMQP, queue_name=queue, secret_key=SECRET_KEY
+        ) as service,
+    ):
+        away = {name: getattr(service.store, name) for name in ("record", "beat")}
 
-            async def refuses(*_given: Any) -> Any:
-                raise StoreUnavailable("no way to the database")
+        async def refuses(*_given: Any) -> Any:
+            raise StoreUnavailable("no way to the database")
 
-            for name in away:
-                monkeypatch.setattr(service.store, name, refuses)
-            ids = [await submit(service.url, url=target)]
-            await asyncio.sleep(0.5)
-            ids += [await submit(service.url, url=target) for _ in range(20)]
-            await asyncio.sleep(OVERDUE_S + 1.5)
-            assert sink.received == 1, "while outcomes cannot be written nothing more is sent"
-            # Not trusted yet, it renews what it holds.
-            for name in away:
-                monkeypatch.setattr(service.store, name, away[name])
-                await asyncio.sleep(0.6)
-            for webhook_id in ids:
-                await wait_for_status(service.url, webhook_id, "delivered", within_s=5)
-            assert (sink.received, sink.unique) == (21, 21)
+        for name in away:
+            monkeypatch.setattr(service.store, name, refuses)
+        ids = [await submit(service.url, url=target)]
+        await asyncio.sleep(0.5)
+        ids += [await submit(service.url, url=target) for _ in range(20)]
+        await asyncio.sleep(OVERDUE_S + 1.5)
+        assert sink.received == 1, "while outcomes cannot be written nothing more is sent"
+        # Not trusted yet, it renews what it holds.
+        for name, real in away.items():
+            monkeypatch.setattr(service.store, name, real)
+            await asyncio.sleep(0.6)
+        for webhook_id in ids:
+            await wait_for_status(service.url, webhook_id, "delivered", within_s=5)
+        assert (sink.received, sink.unique) == (21, 21)
     await sink.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import apsw
 import pytest
 
 from sureshot.cli.sink_server import Behaviour, SinkServer
-from sureshot.clock import SystemClock
 from sureshot.domain.errors import StoreUnavailable
 from sureshot.store.sqlite import SqliteStore
+from tests.support.clock import HurriedClock
 from tests.support.http import call, submit, wait_for_status
 from tests.support.service import running_service
 
@@ -106,23 +105,14 @@ async def test_a_retry_by_hand_opens_the_lane_it_needs(tmp_path: Path) -> None:
     await sink.stop()
 
 
-class _SettableClock(SystemClock):
-    """The machine's clock, set forward at will."""
-
-    forward_s = 0.0
-
-    def now(self) -> datetime:
-        return super().now() + timedelta(seconds=self.forward_s)
-
-
 async def test_a_clock_that_is_set_forward_sends_nothing_twice(tmp_path: Path) -> None:
-    sink, clock = SinkServer(Behaviour.SLOW, delay_s=2.0), _SettableClock()
+    sink, clock = SinkServer(Behaviour.SLOW, delay_s=2.0), HurriedClock()
     target = f"http://127.0.0.1:{await sink.start()}/"
     async with running_service(tmp_path, clock=clock) as service:
         ids = [await submit(service.url, url=f"{target}{n}") for n in range(20)]
         for _ in range(2):
             # Two minutes: longer than every lease.
-            clock.forward_s += 120
+            clock.set_forward(120)
             service.engine.wake()
             await asyncio.sleep(0.2)
         for webhook_id in ids:

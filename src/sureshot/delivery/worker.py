@@ -34,9 +34,8 @@ class Worker:
         trusted: Callable[[], bool],
         owner: str,
         lease_s: float,
-        timeout_s: float,
     ) -> None:
-        """*timeout_s* is the longest an attempt takes that does not say otherwise.
+        """*lease_s*: no attempt may take longer than ten seconds less.
 
         *trusted* tells whether this process is certainly not given up for dead;
         while it may be, every lease is renewed before it is used.
@@ -50,7 +49,7 @@ class Worker:
         self._doubted_until = clock.now()
         self._owner = owner
         self._lease_s = lease_s
-        self._timeout_s = timeout_s
+        self._plenty = timedelta(seconds=lease_s - LEASE_MARGIN_S)
 
     async def run(self) -> None:
         """Take and deliver until cancelled."""
@@ -110,5 +109,7 @@ class Worker:
     def _ends_soon(self, lease: Lease, now: datetime) -> bool:
         if lease.expires_at <= self._doubted_until:
             return True
-        needed_s = (lease.timeout_s or self._timeout_s) + LEASE_MARGIN_S
-        return lease.expires_at - now < timedelta(seconds=needed_s)
+        # Most were given just now: for them nothing is looked up.
+        if lease.expires_at - now >= self._plenty:
+            return False
+        return self._dispatcher.ends_too_soon(lease, now)
