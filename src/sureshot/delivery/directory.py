@@ -111,6 +111,10 @@ class Directory:
         named = self.subscriptions.exactly(tenant, event_type)
         return [one for one in named if self._endpoints[one].enabled]
 
+    def several_tenants(self) -> bool:
+        """Whether there is more than one tenant."""
+        return len(self._tenants) > 1
+
     def tenant(self, tenant_id: str) -> Tenant:
         """Return the tenant; raises ``NotFound``."""
         try:

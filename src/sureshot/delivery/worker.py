@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from sureshot.delivery.crowding import Crowding
 from sureshot.delivery.dispatcher import LEASE_MARGIN_S, Dispatcher
 from sureshot.delivery.recorder import Recorder
 from sureshot.delivery.slots import Slots
@@ -29,6 +30,7 @@ class Worker:
         queue: Queue,
         dispatcher: Dispatcher,
         slots: Slots,
+        crowding: Crowding,
         clock: Clock,
         recorder: Recorder,
         trusted: Callable[[], bool],
@@ -43,6 +45,7 @@ class Worker:
         self._queue = queue
         self._dispatcher = dispatcher
         self._slots = slots
+        self._crowding = crowding
         self._clock = clock
         self._recorder = recorder
         self._trusted = trusted
@@ -56,7 +59,11 @@ class Worker:
         while True:
             free = await self._slots.wait_free()
             leases = await self._queue.take(min(free, BATCH))
-            self._slots.take(leases)
+            beyond = self._slots.take(leases)
+            if beyond:
+                self._crowding.turn_away(beyond)
+                turned_away = {id(lease) for lease in beyond}
+                leases = [lease for lease in leases if id(lease) not in turned_away]
             await self._recorder.writable()
             for lease in await self._with_time_left(leases):
                 self._deliver(lease)
@@ -64,10 +71,14 @@ class Worker:
             await asyncio.sleep(0)
 
     async def keep_leases(self) -> None:
-        """Take over from the broker what is in flight for long, until cancelled."""
+        """Take over from the broker what is in flight for long, and let in who has room again.
+
+        Until cancelled.
+        """
         while True:
             await asyncio.sleep(KEEP_EVERY_S)
             try:
+                self._crowding.readmit()
                 await self._recorder.release_suspects()
                 await self._recorder.renew_overdue(self._terms())
             except Exception:
