@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from sureshot.cli.sink_server import Behaviour, SinkServer
+from sureshot.delivery.slots import Slots
 from sureshot.service import Service
+from tests.support.builders import lease
 from tests.support.cluster import SECRET_KEY
 from tests.support.http import call, submit, wait_for_status
 from tests.support.servers import AMQP, fresh_database, fresh_queue
@@ -81,3 +83,15 @@ async def test_the_only_tenant_may_have_all_slots(tmp_path: Path) -> None:
         assert sum(sink.received for sink in slow) == SLOTS
     for sink in slow:
         await sink.stop()
+
+
+def test_the_share_of_each_of_several_tenants_counts_bytes_too() -> None:
+    slots = Slots(limit=100, limit_bytes=1000)
+    slots.several_tenants = lambda: True
+    big = [lease(tenant="a", payload=b"x" * 300) for _ in range(3)]
+    assert slots.take(big) == big[2:], "two have passed half of the bytes"
+    slots.give_back(big[2:])
+    assert slots.room_of("a") == 0
+    assert slots.take([lease(tenant="b", payload=b"x" * 300)]) == []
+    slots.give_back(big[:1])
+    assert slots.room_of("a") == 49
