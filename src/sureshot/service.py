@@ -19,6 +19,7 @@ from sureshot.api.submission import Submitter
 from sureshot.config import Settings
 from sureshot.delivery.backlog import Backlog
 from sureshot.delivery.change_feed import ChangeFeed
+from sureshot.delivery.crowding import Crowding
 from sureshot.delivery.destination import Defaults
 from sureshot.delivery.directory import Directory
 from sureshot.delivery.dispatcher import Dispatcher
@@ -191,9 +192,10 @@ class Service:
         dispatcher = Dispatcher(
             directory, lanes, sender, recorder, clock, rng, metrics, heartbeat.trusted
         )
+        slots.several_tenants = directory.several_tenants
         worker = Worker(
-            store, queue, dispatcher, slots, clock, recorder, heartbeat.trusted,
-            self.owner, settings.lease_s, settings.timeout_s,
+            queue, dispatcher, slots, Crowding(slots, lanes, dispatcher.give_back), clock,
+            recorder, heartbeat.trusted, self.owner, settings.lease_s,
         )  # fmt: skip
         limits = IntakeLimits(settings.intake_limit, settings.intake_bytes, settings.lease_s)
         self.intake = Intake(

@@ -201,6 +201,19 @@ async def test_a_lease_that_ran_out_is_found_again_and_the_old_one_is_stale(stor
     assert await store.record([delivered(new)]) == [True]
 
 
+async def test_leases_that_a_clock_set_forward_has_ended_still_count(store: Store) -> None:
+    """The clock was set forward by 100 s while a lease of 60 s ran."""
+    lease = await _lease(store)
+    for passed_s, found in ((100, 0), (159, 0), (161, 1)):
+        now = NOON + timedelta(seconds=passed_s)
+        after_step = msgspec.structs.replace(terms(now=now), grace=timedelta(seconds=100))
+        due = await store.lease_due(10, 10, now, after_step)
+        assert len(due.leases) == found, f"{passed_s} s by the clock"
+        if not found:
+            assert due.next_due_at == NOON + timedelta(seconds=160)
+    assert await store.record([delivered(lease)]) == [False]
+
+
 async def test_a_closed_lane_is_passed_over_until_it_opens(store: Store) -> None:
     await store.add([(webhook(lane="shut"), False), (webhook(lane="open"), False)], terms())
     await store.change_lanes(closing("shut", LATER, "breaker_open"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from datetime import timedelta
 
 import msgspec
 import pytest
 
+from sureshot.domain.ids import IdSource
 from sureshot.domain.model import Endpoint, Scope, Secret, Tenant, Token, WebhookState
 from sureshot.ports import Added, Store, WebhookFilter
 from tests.contract.conftest import Reopen
@@ -78,6 +80,18 @@ async def test_filters_by_endpoint_type_and_time(store: Store) -> None:
     which = WebhookFilter(None, "ep_1", "a.b", LATER, LATER + timedelta(hours=1))
     page = await store.list_webhooks("default", which, None, 10)
     assert [item.id for item in page.items] == [wanted.id]
+
+
+async def test_a_burst_is_whole_in_the_windows_beside_each_other(store: Store) -> None:
+    ids = IdSource(secrets.randbits)
+    ids.use_slot(5)
+    burst = [webhook(id=ids.new(NOON)) for _ in range(1000)]
+    await store.add([(one, False) for one in burst], terms())
+    cut = NOON + timedelta(milliseconds=1)
+    until = await store.list_webhooks("default", WebhookFilter(until=cut), None, 2000)
+    since = await store.list_webhooks("default", WebhookFilter(since=cut), None, 2000)
+    assert len(until.items) == len(burst), "all were made before the cut, whatever their ids say"
+    assert since.items == []
 
 
 async def test_walking_pages_sees_each_once_newest_first(store: Store) -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sureshot.config import Settings
 from sureshot.domain.header_rules import check_header, check_headers
-from sureshot.domain.ids import IdSource, format_id, parse_id
+from sureshot.domain.ids import AHEAD_MS, IdSource, format_id, parse_id
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 
@@ -29,6 +30,17 @@ def test_ids_stay_above_what_was_known_before() -> None:
     source = IdSource(secrets.randbits)
     source.raise_floor(parsed[0])
     assert source.new(NOW) > first
+
+
+def test_no_burst_that_fits_in_takes_keys_further_ahead_than_lists_look() -> None:
+    limits = Settings()
+    source = IdSource(secrets.randbits)
+    source.use_slot(127)
+    for _ in range(limits.intake_limit + max(limits.intake_limit, limits.endpoint_limit)):
+        last = source.new(NOW)
+    parsed = parse_id(last)
+    assert parsed is not None
+    assert NOW.timestamp() * 1000 < parsed[0] >> 12 < NOW.timestamp() * 1000 + AHEAD_MS
 
 
 @given(st.integers(0, 2**60 - 1), st.integers(0, 2**62 - 1))

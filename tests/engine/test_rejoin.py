@@ -11,9 +11,12 @@ import pytest
 
 from sureshot.cli.sink_server import SinkServer
 from sureshot.domain.errors import StoreUnavailable
+from sureshot.queue.held import OVERDUE_S
 from sureshot.store.sqlite import SqliteStore
 from sureshot.store.sqlite_rows import SQL
-from tests.support.http import call
+from tests.support.cluster import SECRET_KEY
+from tests.support.http import call, submit, wait_for_status
+from tests.support.servers import AMQP, fresh_database, fresh_queue
 from tests.support.service import running_service
 
 
@@ -52,4 +55,39 @@ async def test_what_waited_in_a_lane_is_given_back_after_a_takeover(
             while (await service.engine.counts()).backlog:
                 await asyncio.sleep(0.05)
     assert (sink.unique, sink.duplicates) == (100, 0)
+    await sink.stop()
+
+
+async def test_what_was_renewed_while_the_store_was_away_is_sent_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker holds a batch all that time; its broker messages are taken over meanwhile."""
+    sink = SinkServer()
+    target = f"http://127.0.0.1:{await sink.start()}/"
+    async with (
+        fresh_database() as url,
+        fresh_queue() as queue,
+        running_service(
+            tmp_path, database_url=url, queue_url=AMQP, queue_name=queue, secret_key=SECRET_KEY
+        ) as service,
+    ):
+        away = {name: getattr(service.store, name) for name in ("record", "beat")}
+
+        async def refuses(*_given: Any) -> Any:
+            raise StoreUnavailable("no way to the database")
+
+        for name in away:
+            monkeypatch.setattr(service.store, name, refuses)
+        ids = [await submit(service.url, url=target)]
+        await asyncio.sleep(0.5)
+        ids += [await submit(service.url, url=target) for _ in range(20)]
+        await asyncio.sleep(OVERDUE_S + 1.5)
+        assert sink.received == 1, "while outcomes cannot be written nothing more is sent"
+        # Not trusted yet, it renews what it holds.
+        for name, real in away.items():
+            monkeypatch.setattr(service.store, name, real)
+            await asyncio.sleep(0.6)
+        for webhook_id in ids:
+            await wait_for_status(service.url, webhook_id, "delivered", within_s=5)
+        assert (sink.received, sink.unique) == (21, 21)
     await sink.stop()

@@ -9,9 +9,10 @@ from typing import Any
 import apsw
 import pytest
 
-from sureshot.cli.sink_server import SinkServer
+from sureshot.cli.sink_server import Behaviour, SinkServer
 from sureshot.domain.errors import StoreUnavailable
 from sureshot.store.sqlite import SqliteStore
+from tests.support.clock import HurriedClock
 from tests.support.http import call, submit, wait_for_status
 from tests.support.service import running_service
 
@@ -101,4 +102,21 @@ async def test_a_retry_by_hand_opens_the_lane_it_needs(tmp_path: Path) -> None:
         sink.status = None
         await call(service.url, "POST", f"{W}/{webhook_id}/retry")
         await wait_for_status(service.url, webhook_id, "delivered")
+    await sink.stop()
+
+
+async def test_a_clock_that_is_set_forward_sends_nothing_twice(tmp_path: Path) -> None:
+    sink, clock = SinkServer(Behaviour.SLOW, delay_s=2.0), HurriedClock()
+    target = f"http://127.0.0.1:{await sink.start()}/"
+    async with running_service(tmp_path, clock=clock) as service:
+        ids = [await submit(service.url, url=f"{target}{n}") for n in range(20)]
+        for _ in range(2):
+            # Two minutes: longer than every lease.
+            clock.set_forward(120)
+            service.engine.wake()
+            await asyncio.sleep(0.2)
+        for webhook_id in ids:
+            await wait_for_status(service.url, webhook_id, "delivered")
+        await asyncio.sleep(0.5)
+        assert sink.received == len(ids)
     await sink.stop()

@@ -84,6 +84,11 @@ class Directory:
         """Return the endpoint of that id, whoever's it is."""
         return self._endpoints.get(endpoint_id)
 
+    def timeout_s(self, endpoint_id: str | None) -> float:
+        """Return how long an attempt takes at most, unless its webhook says otherwise."""
+        endpoint = None if endpoint_id is None else self._endpoints.get(endpoint_id)
+        return (endpoint and endpoint.timeout_s) or self._defaults.timeout_s
+
     def endpoint_for_url(self, tenant: str, url: str) -> Endpoint | None:
         """Return the tenant's newest enabled endpoint with exactly that *url*."""
         return self._by_url.get((tenant, url))
@@ -105,6 +110,10 @@ class Directory:
         """Return the ids of the tenant's enabled endpoints that name *event_type* itself."""
         named = self.subscriptions.exactly(tenant, event_type)
         return [one for one in named if self._endpoints[one].enabled]
+
+    def several_tenants(self) -> bool:
+        """Whether there is more than one tenant."""
+        return len(self._tenants) > 1
 
     def tenant(self, tenant_id: str) -> Tenant:
         """Return the tenant; raises ``NotFound``."""

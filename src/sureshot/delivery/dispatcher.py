@@ -270,16 +270,32 @@ class Dispatcher:
         """
         now = self._clock.now()
         for lane in self._lanes.waiting():
-            while lane.waiting and self._expires_soon(lane.waiting[0], now):
-                self._recorder.release(lane.waiting.popleft())
+            self._release_ending(lane, now)
             if self._renew_limits(lane):
                 self.pump(lane)
             self._open_drained(lane)
 
-    def _expires_soon(self, lease: Lease, now: datetime) -> bool:
-        destination = self._directory.destination(lease)
-        timeout_s = lease.timeout_s or (destination.timeout_s if destination else 0.0)
-        return lease.expires_at - now < timedelta(seconds=timeout_s + LEASE_MARGIN_S)
+    def _release_ending(self, lane: Lane, now: datetime) -> None:
+        if not lane.waiting:
+            return
+        usual_s = self._directory.timeout_s(lane.waiting[0].endpoint_id) + LEASE_MARGIN_S
+        usual = now + timedelta(seconds=usual_s)
+        # All of them: behind one that has time enough may wait another that takes longer.
+        for _ in range(len(lane.waiting)):
+            lease = lane.waiting.popleft()
+            needs = usual if lease.timeout_s is None else self._needs(lease, now)
+            if lease.expires_at < needs:
+                self._recorder.release(lease)
+            else:
+                lane.waiting.append(lease)
+
+    def ends_too_soon(self, lease: Lease, now: datetime) -> bool:
+        """Whether *lease* would end before an attempt begun *now* is certainly recorded."""
+        return lease.expires_at < self._needs(lease, now)
+
+    def _needs(self, lease: Lease, now: datetime) -> datetime:
+        timeout_s = lease.timeout_s or self._directory.timeout_s(lease.endpoint_id)
+        return now + timedelta(seconds=timeout_s + LEASE_MARGIN_S)
 
 
 class _Delivery:

@@ -46,6 +46,7 @@ class Recorder:
         self._settling: set[str] = set()
         self._renewing: set[str] = set()
         self._renewed: dict[str, Lease] = {}
+        self._renewal = asyncio.Lock()
         self._parked: list[Callable[[], None]] = []
         self._writable = asyncio.Event()
         self._writable.set()
@@ -58,7 +59,7 @@ class Recorder:
         if self._renewing and lease.webhook_id in self._renewing:
             self._parked.append(functools.partial(self.record, result))
             return
-        if self._renewed and (renewed := self._renewed.pop(lease.webhook_id, None)):
+        if self._renewed and (renewed := self._newest(lease)) is not lease:
             result = msgspec.structs.replace(result, lease=renewed)
         self._settling.add(lease.webhook_id)
         self._results.add(result)
@@ -69,7 +70,7 @@ class Recorder:
             self._parked.append(functools.partial(self.release, lease, due_at))
             return
         if self._renewed:
-            lease = self._renewed.pop(lease.webhook_id, lease)
+            lease = self._newest(lease)
         self._settling.add(lease.webhook_id)
         self._unspent.add((lease, due_at))
 
@@ -85,25 +86,40 @@ class Recorder:
             await self._queue.ack(suspects)
             self._freed()
 
+    async def renew(self, leases: list[Lease], terms: LeaseTerms) -> list[Lease]:
+        """Return those of *leases*, none of them sent yet, that still are this process's, renewed.
+
+        What ``renew_overdue`` has renewed while they waited here, or just does, is no loss.
+        """
+        async with self._renewal:
+            newest = [self._newest(lease) for lease in leases]
+            return await persist(lambda: self._store.renew(newest, terms), "renew")
+
     async def renew_overdue(self, terms: LeaseTerms) -> None:
         """Renew, in this process's name, what keeps broker messages waiting, and ack those.
 
         A result that comes in meanwhile waits for the new token; one that is
         being written already needs none.
         """
-        overdue = [one for one in self._queue.overdue() if one.webhook_id not in self._settling]
-        if not overdue:
-            return
-        self._renewing = {lease.webhook_id for lease in overdue}
-        try:
-            renewed = await persist(lambda: self._store.renew(overdue, terms), "renew")
-            self._renewed.update((lease.webhook_id, lease) for lease in renewed)
-        finally:
-            self._renewing = set()
-            parked, self._parked = self._parked, []
-            for again in parked:
-                again()
+        async with self._renewal:
+            overdue = [one for one in self._queue.overdue() if one.webhook_id not in self._settling]
+            if not overdue:
+                return
+            self._renewing = {lease.webhook_id for lease in overdue}
+            try:
+                renewed = await persist(lambda: self._store.renew(overdue, terms), "renew")
+                self._renewed.update((lease.webhook_id, lease) for lease in renewed)
+            finally:
+                self._renewing = set()
+                parked, self._parked = self._parked, []
+                for again in parked:
+                    again()
         await self._queue.ack(overdue)
+
+    def _newest(self, lease: Lease) -> Lease:
+        """Return *lease* as it was renewed, unless it is a later one itself; that is told once."""
+        renewed = self._renewed.pop(lease.webhook_id, lease)
+        return renewed if renewed.token > lease.token else lease
 
     async def drain(self) -> None:
         """Wait until everything handed in so far is written."""

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from sureshot.delivery.crowding import Crowding
 from sureshot.delivery.dispatcher import LEASE_MARGIN_S, Dispatcher
-from sureshot.delivery.persist import persist
 from sureshot.delivery.recorder import Recorder
 from sureshot.delivery.slots import Slots
 from sureshot.domain.model import Lease
-from sureshot.ports import Clock, LeaseTerms, Queue, Store
+from sureshot.ports import Clock, LeaseTerms, Queue
 from sureshot.telemetry.logging import get_logger
 
 KEEP_EVERY_S = 0.1
@@ -27,40 +27,43 @@ class Worker:
 
     def __init__(
         self,
-        store: Store,
         queue: Queue,
         dispatcher: Dispatcher,
         slots: Slots,
+        crowding: Crowding,
         clock: Clock,
         recorder: Recorder,
         trusted: Callable[[], bool],
         owner: str,
         lease_s: float,
-        timeout_s: float,
     ) -> None:
-        """*timeout_s* is the longest an attempt takes that does not say otherwise.
+        """*lease_s*: no attempt may take longer than ten seconds less.
 
         *trusted* tells whether this process is certainly not given up for dead;
         while it may be, every lease is renewed before it is used.
         """
-        self._store = store
         self._queue = queue
         self._dispatcher = dispatcher
         self._slots = slots
+        self._crowding = crowding
         self._clock = clock
         self._recorder = recorder
         self._trusted = trusted
         self._doubted_until = clock.now()
         self._owner = owner
         self._lease_s = lease_s
-        self._timeout_s = timeout_s
+        self._plenty = timedelta(seconds=lease_s - LEASE_MARGIN_S)
 
     async def run(self) -> None:
         """Take and deliver until cancelled."""
         while True:
             free = await self._slots.wait_free()
             leases = await self._queue.take(min(free, BATCH))
-            self._slots.take(leases)
+            beyond = self._slots.take(leases)
+            if beyond:
+                self._crowding.turn_away(beyond)
+                turned_away = {id(lease) for lease in beyond}
+                leases = [lease for lease in leases if id(lease) not in turned_away]
             await self._recorder.writable()
             for lease in await self._with_time_left(leases):
                 self._deliver(lease)
@@ -68,10 +71,14 @@ class Worker:
             await asyncio.sleep(0)
 
     async def keep_leases(self) -> None:
-        """Take over from the broker what is in flight for long, until cancelled."""
+        """Take over from the broker what is in flight for long, and let in who has room again.
+
+        Until cancelled.
+        """
         while True:
             await asyncio.sleep(KEEP_EVERY_S)
             try:
+                self._crowding.readmit()
                 await self._recorder.release_suspects()
                 await self._recorder.renew_overdue(self._terms())
             except Exception:
@@ -102,7 +109,7 @@ class Worker:
         if not short:
             return leases
         terms = self._terms()
-        renewed = await persist(lambda: self._store.renew(short, terms), "renew")
+        renewed = await self._recorder.renew(short, terms)
         ours = {lease.webhook_id: lease for lease in renewed}
         lost = [lease for lease in short if lease.webhook_id not in ours]
         self._slots.give_back(lost)
@@ -113,5 +120,7 @@ class Worker:
     def _ends_soon(self, lease: Lease, now: datetime) -> bool:
         if lease.expires_at <= self._doubted_until:
             return True
-        needed_s = (lease.timeout_s or self._timeout_s) + LEASE_MARGIN_S
-        return lease.expires_at - now < timedelta(seconds=needed_s)
+        # Most were given just now: for them nothing is looked up.
+        if lease.expires_at - now >= self._plenty:
+            return False
+        return self._dispatcher.ends_too_soon(lease, now)

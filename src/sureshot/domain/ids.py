@@ -7,6 +7,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 SLOT_BITS = 7
+AHEAD_MS = 30_000
+"""No key is further ahead of its instant, while the clock does not go back.
+
+It runs ahead by what was made and not stored yet, 32 ids a millisecond in a slot,
+for no process stores as many: intake holds ``SURESHOT_INTAKE_LIMIT`` webhooks, and
+fans out as many again or one event to ``SURESHOT_ENDPOINT_LIMIT``. At the defaults
+that is 3.5 s; this is room for 960,000.
+"""
 _TAIL_BITS = 62
 _TAILS_AT_ONCE = 64
 _VARIANT = 0b10 << _TAIL_BITS

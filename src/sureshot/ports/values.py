@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -51,11 +51,13 @@ class LeaseTerms(msgspec.Struct, frozen=True, gc=False):
     """For whom and until when a lease is given.
 
     ``owner`` is the process that holds it, None while it lies in a broker: a
-    process that dies takes only what it owns with it.
+    process that dies takes only what it owns with it. ``grace`` tells ``lease_due``
+    how long after their end leases still count: the clock was set forward meanwhile.
     """
 
     owner: str | None
     expires_at: datetime
+    grace: timedelta = timedelta(0)
 
 
 class Due(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from sureshot.store.postgres_schema import SQL
 from sureshot.store.rows import (
     CRASHES_ALLOWED,
     LANES_PER_CALL,
+    MICROSECOND,
     NEVER_US,
     SUSPECT_AFTER,
     attempt_row,
@@ -51,11 +52,12 @@ class DueQuery:
             paused, next_end = await connection.fetchrow(SQL["paused_and_next_end"])
             if paused:
                 return Due([], None)
-            if next_end is not None and next_end <= now_us:
-                await connection.execute(SQL["void_expired"], now_us)
-                next_end = None
             wake_us = self._wake_us if self._walk.under_way else NEVER_US
-            wake_us = min(wake_us, next_end or NEVER_US)
+            grace_us = terms.grace // MICROSECOND
+            if next_end is not None and next_end + grace_us <= now_us:
+                await connection.execute(SQL["void_expired"], now_us - grace_us)
+            elif next_end is not None:
+                wake_us = min(wake_us, next_end + grace_us)
             lanes = [one for one in await self._lanes(connection) if one["lane"] not in besides]
             ready, later_us = _ready(lanes, now_us)
             wake_us = min(wake_us, later_us)

@@ -17,6 +17,7 @@ from sureshot.store.rows import (
     ROWS_PER_PAGE,
     attempt_from_row,
     first_key,
+    key_beyond,
     key_of,
     oldest_overdue,
     place_id,
@@ -105,7 +106,7 @@ def _walked(columns: str, which: WebhookFilter, after: str | None, values: _Valu
     if after is not None:
         where.append(f"key < {values.add(key_of(after))}")
     if which.until is not None:
-        where.append(f"key < {values.add(first_key(which.until))}")
+        where.append(f"key < {values.add(key_beyond(which.until))}")
     if which.since is not None:
         where.append(f"key >= {values.add(first_key(which.since))}")
     conditions = " AND ".join(where)

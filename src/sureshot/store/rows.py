@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from sureshot.domain.ids import format_id, parse_id
+from sureshot.domain.ids import AHEAD_MS, format_id, parse_id
 from sureshot.domain.model import (
     Action,
     Attempt,
@@ -49,6 +49,7 @@ SUSPECT_AFTER = 5
 CRASHES_ALLOWED = 8
 """...and after this many it is failed with ``worker_crashed``."""
 NEVER_US = 1 << 62
+MICROSECOND = timedelta(microseconds=1)
 LANES_KEPT = timedelta(days=1)
 """A lane whose closing ended so long ago is forgotten: nobody came back to it."""
 
@@ -66,6 +67,14 @@ def from_us(us: int) -> datetime:
 def first_key(at: datetime) -> int:
     """Return the lowest key an id made at *at* can have."""
     return (to_us(at) // 1000) << 12
+
+
+def key_beyond(at: datetime) -> int:
+    """Return a key above that of every webhook made before *at*; younger ones may be below.
+
+    In a burst ids are used up faster than time passes, and keys run ahead of it.
+    """
+    return first_key(at) + (AHEAD_MS << 12)
 
 
 def key_of(webhook_id: str) -> int:

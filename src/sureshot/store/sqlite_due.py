@@ -13,6 +13,7 @@ from sureshot.store.lane_walk import LaneWalk
 from sureshot.store.rows import (
     CRASHES_ALLOWED,
     LANES_PER_CALL,
+    MICROSECOND,
     NEVER_US,
     SUSPECT_AFTER,
     attempt_row,
@@ -52,11 +53,12 @@ class DueQuery:
         A half-open lane's entry moves on to the end of its probe's lease.
         """
         now_us = to_us(now)
-        connection.execute(SQL["void_expired"], (now_us,))
+        grace_us = terms.grace // MICROSECOND
+        connection.execute(SQL["void_expired"], (now_us - grace_us,))
         leases: list[Lease] = []
         size = 0
         # A walk over many lanes takes several calls; the time to wake is that of all of them.
-        wake_us = self._wake_us if self._walk.under_way else _next_lease_end(connection)
+        wake_us = self._wake_us if self._walk.under_way else _next_lease_end(connection, grace_us)
         for lane, due_us in self._waiting_lanes(connection):
             opens_us = _opens_us(closed, lane, now_us)
             if opens_us is None or lane in besides:
@@ -96,9 +98,9 @@ class DueQuery:
                 return
 
 
-def _next_lease_end(connection: apsw.Connection) -> int:
+def _next_lease_end(connection: apsw.Connection, grace_us: int) -> int:
     found = fetch_one(connection, "next_lease_end")
-    return NEVER_US if found is None or found[0] is None else int(found[0])
+    return NEVER_US if found is None or found[0] is None else int(found[0]) + grace_us
 
 
 def _opens_us(closed: ClosedLanes, lane: str, now_us: int) -> int | None:

@@ -17,6 +17,7 @@ from sureshot.store.rows import (
     Row,
     attempt_from_row,
     first_key,
+    key_beyond,
     key_of,
     oldest_overdue,
     place_id,
@@ -90,7 +91,7 @@ def _conditions(which: WebhookFilter, after: str | None) -> tuple[str, list[obje
         values.append(key_of(after))
     if which.until is not None:
         where.append("key < ?")
-        values.append(first_key(which.until))
+        values.append(key_beyond(which.until))
     if which.since is not None:
         where.append("key >= ?")
         values.append(first_key(which.since))
