@@ -154,9 +154,14 @@ class Store(Protocol):
         ...
 
     async def list_webhooks(
-        self, tenant: str, which: WebhookFilter, after: str | None, limit: int
+        self, tenant: str, which: WebhookFilter, after: str | None, limit: int, limit_bytes: int = 0
     ) -> Page:
-        """Return up to *limit* webhooks older than the one called *after*."""
+        """Return up to *limit* webhooks older than the one called *after*.
+
+        Their payloads are not read and stand there empty, unless *limit_bytes* is
+        given: then the page ends before its payloads have more, yet never before
+        the first webhook.
+        """
         ...
 
     async def cancel(self, tenant: str, webhook_id: str) -> Webhook | None:
