@@ -213,6 +213,10 @@ class Store(Protocol):
         """
         ...
 
+    async def check(self) -> None:
+        """Raise ``StoreUnavailable`` unless the store is there; one that is busy is."""
+        ...
+
     async def prepare(self, now: datetime) -> None:
         """Make ready for the days to come; called at the start and every few minutes.
 

@@ -272,6 +272,9 @@ class SqliteStore:
             await self._writer.run(sqlite_changes.delete_document, PAUSE, "all")
         self._paused = paused
 
+    async def check(self) -> None:
+        """See ``Store.check``: the file is there while it is open."""
+
     async def paused(self) -> bool:
         """See ``Store.paused``."""
         return self._paused
@@ -287,9 +290,8 @@ class SqliteStore:
         self, endpoint_id: str, change: Callable[[Endpoint], Endpoint]
     ) -> Endpoint | None:
         """See ``Store.update_endpoint``."""
-        changed = await self._writer.run(
-            sqlite_endpoints.update_endpoint, self._sealer, endpoint_id, change
-        )
+        update = sqlite_endpoints.update_endpoint
+        changed = await self._writer.run(update, self._sealer, endpoint_id, change)
         if changed is not None:
             self._lanes.note(changed)
         return changed
