@@ -144,6 +144,13 @@ async def test_a_head_that_is_too_large_is_refused_and_the_connection_closed(
         assert await reader.read() == b""
 
 
+async def test_each_head_of_one_read_has_its_bounds(url: str) -> None:
+    async with connected(url) as (reader, writer):
+        writer.write(PING + LARGE["a long value"] + PING)
+        assert (await read_answer(reader)).status == 200
+        assert await reader.read() == b""
+
+
 async def test_a_head_just_within_its_bounds_is_read(url: str) -> None:
     body = build("POST", W, b"x" * 200_000)
     for request in (fields(99), fields(1, "v" * 65_000), body + fields(99)):

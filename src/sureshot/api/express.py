@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 
 from sureshot.api.auth import AccessList, require
 from sureshot.api.express_answer import REST_S, Refusals, accepted_head, problem_answer
-from sureshot.api.http_connection import HEAD_BYTES, MOST_FIELDS, HttpConnection
+from sureshot.api.http_connection import MOST_FIELDS, HttpConnection, NoHeaders
 from sureshot.api.submission import Submitter, answer_accepted, decode_submission
 from sureshot.delivery.intake import Intake
 from sureshot.domain.errors import CallerError, IdempotencyConflict, Overloaded
@@ -89,7 +89,7 @@ class ExpressProtocol(HttpConnection):
 
     def on_headers_complete(self) -> None:
         """Decide who answers this request."""
-        if len(self.headers) > MOST_FIELDS or self._head_arrived > HEAD_BYTES:
+        if self._is_long or len(self.headers) > MOST_FIELDS:
             self._check_head()
         headers = dict(self.headers)
         if b"upgrade" in headers and self._offers_another_protocol():
@@ -112,12 +112,11 @@ class ExpressProtocol(HttpConnection):
 
     def on_message_complete(self) -> None:
         """Answer an express request, or let falcon's task see that the body is complete."""
-        if self._in_head:
-            return
         received_s, self.receiving_since = self.receiving_since, None
         headers, self._express_headers = self._express_headers, None
         if headers is None:
-            super().on_message_complete()
+            if not self._in_head:
+                super().on_message_complete()
             return
         if self._refused is not None:
             self._refuse(self._refused, received_s or self.loop.time())
@@ -171,7 +170,7 @@ class ExpressProtocol(HttpConnection):
             or headers[b"content-type"][len(_JSON) : len(_JSON) + 1] not in {b"", b";"}
             or not 0 < int(headers.get(b"content-length", b"0")) <= front.max_body_bytes
             or self.parser.get_http_version() != "1.1"
-            or any(name in headers for name in _UNUSUAL)
+            or not headers.keys().isdisjoint(_UNUSUAL)
         ):
             return False
         try:
@@ -192,6 +191,7 @@ class ExpressProtocol(HttpConnection):
         )
         before = self.cycle
         super().on_headers_complete()
+        self.headers = NoHeaders()
         if self.ending and self.cycle is not before:
             self.cycle.keep_alive = False
 

@@ -10,11 +10,12 @@ import asyncio
 import fcntl
 import sys
 import termios
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -50,23 +51,21 @@ class HttpConnection(HttpToolsProtocol):
         self.receiving_since: float | None = None
         self.idle_since: float | None = self.loop.time()
         self._in_head = False
-        self._head_arrived = 0
+        self._is_long = False
+        self._split_head: object = None
         self._head_later = 0
         self._running: Any = None
         self._body_came = False
         self._between = 0
-        self._deaf = False
         self._untaken = (0.0, 0)
 
     # -- reading ------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; whatever is wrong with it ends the connection."""
-        if self._deaf:
-            self._drop(len(data))
-            return
-        known, rest = self.headers, data
-        self._head_arrived = self._head_arrived + len(data) if self._in_head else len(data)
+        if len(data) > HEAD_BYTES:
+            self._is_long = True
+        rest = data
         try:
             while True:
                 try:
@@ -75,24 +74,27 @@ class HttpConnection(HttpToolsProtocol):
                 except httptools.HttpParserUpgrade as offer:
                     rest = self._pass_over(rest, offer.args[0])
             if self.receiving_since is not None:
-                self._check_unfinished(len(data), began=self.headers is not known)
+                self._check_unfinished(len(data))
+            elif self._is_long:
+                self._is_long = False
         except httptools.HttpParserError as error:
             self._break_off(error.__context__)
         except HeadTooLarge as error:
             self._break_off(error)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; a trailer is none, and nobody asks for one."""
-        if self._in_head:
-            self.headers.append((name.lower(), value))
+        """Keep a header."""
+        self.headers.append((name.lower(), value))
 
-    def _check_unfinished(self, size_bytes: int, *, began: bool) -> None:
+    def _check_unfinished(self, size_bytes: int) -> None:
         """Raise ``HeadTooLarge`` if a message under way has too much that is no body.
 
-        *size_bytes* were read just now; *began* says that its head began in them.
+        *size_bytes* were read just now.
         """
         if self._in_head:
-            # What is in front of the head in the first read is not the head's.
+            # What is in front of the head in the read it began in is not the head's.
+            began = self._split_head is not self.headers
+            self._split_head, self._is_long = self.headers, True
             self._head_later = 0 if began else self._head_later + size_bytes
             if self._head_later > HEAD_BYTES:
                 raise HeadTooLarge
@@ -138,7 +140,7 @@ class HttpConnection(HttpToolsProtocol):
     def _break_off(self, cause: BaseException | None) -> None:
         """Read no more; say why, unless another answer is still to come."""
         in_body = self.receiving_since is not None and not self._in_head
-        self._deaf = True
+        self.parser = cast(httptools.HttpRequestParser, _Dropping(self.flow))
         self.receiving_since = None
         if not self._answered_all():
             if in_body:
@@ -160,11 +162,6 @@ class HttpConnection(HttpToolsProtocol):
         self.transport.write(b"%b%b\r\n%b" % (head, CLOSE, body))
         self.transport.write_eof()
         self.idle_since = self.loop.time() + LINGER_S - self.timeout_keep_alive
-
-    def _drop(self, size_bytes: int) -> None:
-        self._between += size_bytes
-        if self._between > DROPPED_BYTES:
-            self.flow.pause_reading()
 
     # asyncio asks for this bool; uvicorn's annotation knows only the None it returns itself.
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -252,6 +249,27 @@ class HttpConnection(HttpToolsProtocol):
         self.ending = True
         if not self._answered_all():
             self.cycle.keep_alive = False
+
+
+class NoHeaders(list[tuple[bytes, bytes]]):
+    """Where trailers go: they are no headers, and nobody asks for them."""
+
+    def append(self, field: tuple[bytes, bytes]) -> None:
+        """Drop *field*."""
+
+
+class _Dropping:
+    """In the parser's place once a connection is broken off."""
+
+    def __init__(self, flow: FlowControl) -> None:
+        self._flow = flow
+        self._dropped_bytes = 0
+
+    def feed_data(self, data: bytes) -> None:
+        """Drop *data*; beyond a bound it is not even read."""
+        self._dropped_bytes += len(data)
+        if self._dropped_bytes > DROPPED_BYTES:
+            self._flow.pause_reading()
 
 
 def _untaken_bytes(transport: asyncio.Transport) -> int:
