@@ -43,6 +43,8 @@ CALLS = {
     "finish_late": f"1, {KEY}",
     "webhook": f"{KEY}, 1, 't'",
     "attempts": f"{KEY}",
+    "payload_sizes": f"'{{{KEY}}}'",
+    "payloads": f"'{{{KEY}}}'",
     "last_attempts": f"'{{{KEY}}}'",
     "cancel": f"{KEY}",
     "pick_waiting": "'lane', 10",
@@ -58,7 +60,7 @@ CALLS = {
     "forget_webhooks": f"{KEY}, {KEY + 9}, '{{{KEY}}}'",
 }
 
-BATCHES = {"record", "renew", "release", "take_leases"}
+BATCHES = {"record", "renew", "release", "take_leases", "payload_sizes", "payloads"}
 WALKS_A_KEY = {"latest"}
 """Walks the key, newest first, and stops at the first row."""
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from sureshot.domain.errors import StoreUnavailable
 from sureshot.store import postgres_pool
+from sureshot.store.postgres import PostgresStore
 from sureshot.store.postgres_pool import COMMAND_TIMEOUT_S, SESSION, Database
+from tests.support.cluster import SECRET_KEY
+from tests.support.http import call
 from tests.support.own_servers import free_port
 from tests.support.servers import fresh_database
+from tests.support.service import running_service
 
 
 @pytest.fixture
@@ -40,6 +45,29 @@ async def test_what_people_ask_for_leaves_half_of_the_connections_to_the_line(
     for task in slow:
         task.cancel()
     await asyncio.gather(*slow, return_exceptions=True)
+
+
+@pytest.mark.parametrize("aside", [True, False], ids=["half", "all"])
+async def test_a_process_whose_connections_are_busy_is_ready(
+    tmp_path: Path, *, aside: bool
+) -> None:
+    async with (
+        fresh_database() as url,
+        running_service(tmp_path, database_url=url, secret_key=SECRET_KEY) as service,
+    ):
+        assert isinstance(service.store, PostgresStore)
+        database = service.store._database
+        busy = [asyncio.create_task(_sleep(database, 3.0, aside=aside)) for _ in range(8)]
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(1):
+            assert (await call(service.url, "GET", "/readyz", token=None)).status == 200
+        for task in busy:
+            task.cancel()
+        await asyncio.gather(*busy, return_exceptions=True)
+        assert (await call(service.url, "GET", "/readyz", token=None)).status == 200
+        with pytest.MonkeyPatch.context() as away:
+            away.setattr(database, "_probe", asyncio.create_task(asyncio.sleep(0)))
+            assert (await call(service.url, "GET", "/readyz", token=None)).status == 503
 
 
 async def test_a_pool_that_is_in_use_is_not_taken_for_a_dead_database(

@@ -108,6 +108,21 @@ async def test_walking_pages_sees_each_once_newest_first(store: Store) -> None:
     assert seen == sorted((row.id for row in rows if row.tenant == "a"), reverse=True)
 
 
+async def test_a_list_reads_payloads_only_when_asked_and_as_many_as_fit(store: Store) -> None:
+    rows = [webhook(payload=b'"%b"' % (b"x" * size)) for size in (10, 400, 500, 600, 2000, 5)]
+    await store.add([(row, False) for row in rows], terms())
+    plain = await store.list_webhooks("default", ANY, None, 10)
+    assert {item.payload for item in plain.items} == {b""}
+    pages: list[list[bytes]] = []
+    after = None
+    while not pages or after is not None:
+        page = await store.list_webhooks("default", ANY, after, 3, 1100)
+        pages.append([item.payload for item in page.items])
+        after = page.next_after
+    five, large, *rest = [row.payload for row in reversed(rows)]
+    assert [page for page in pages if page] == [[five], [large], rest[:1], rest[1:]]
+
+
 async def test_a_list_shows_the_last_attempt(store: Store) -> None:
     await _in_state(store, WebhookState.FAILED)
     page = await store.list_webhooks("default", ANY, None, 10)

@@ -13,11 +13,12 @@ from typing import Any, cast
 
 import msgspec
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from sureshot.api.auth import AccessList, require
-from sureshot.api.express_answer import CLOSE, REST_S, Refusals, accepted_head, problem_answer
+from sureshot.api.express_answer import REST_S, Refusals, accepted_head, problem_answer
+from sureshot.api.http_connection import MOST_FIELDS, HttpConnection, NoHeaders
 from sureshot.api.submission import Submitter, answer_accepted, decode_submission
 from sureshot.delivery.intake import Intake
 from sureshot.domain.errors import CallerError, IdempotencyConflict, Overloaded
@@ -28,7 +29,7 @@ from sureshot.telemetry.metrics import Call, Metrics
 ROUTE = "/api/v1/webhooks"
 _URL = ROUTE.encode()
 _JSON = b"application/json"
-_UNUSUAL = (b"expect", b"transfer-encoding", b"upgrade", b"content-encoding")
+_UNUSUAL = (b"expect", b"transfer-encoding", b"content-encoding")
 
 
 class Front(msgspec.Struct, frozen=True):
@@ -46,8 +47,8 @@ class Front(msgspec.Struct, frozen=True):
     refusals: Refusals = msgspec.field(default_factory=Refusals)
 
 
-class ExpressProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 protocol with a shortcut for the one route that must be fast.
+class ExpressProtocol(HttpConnection):
+    """A connection with a shortcut for the one route that must be fast.
 
     A request is express when nothing about it is unusual and no earlier one on
     the connection is unfinished; uvicorn's own pipelining takes care of what
@@ -63,15 +64,12 @@ class ExpressProtocol(HttpToolsProtocol):
         *,
         front: Front,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(config, server_state, app_state, _loop, front.request_timeout_s)
         self._front = front
         self._express_headers: dict[bytes, bytes] | None = None
         self._refused: Overloaded | None = None
         self._chunks: list[bytes] = []
         self._tenant = ""
-        self.ending = False
-        self.receiving_since: float | None = None
-        self.idle_since: float | None = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are as many as the descriptors allow."""
@@ -88,10 +86,16 @@ class ExpressProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self.idle_since = None
         self.receiving_since = self.loop.time()
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
         """Decide who answers this request."""
+        if self._is_long or len(self.headers) > MOST_FIELDS:
+            self._check_head()
         headers = dict(self.headers)
+        if b"upgrade" in headers and self._offers_another_protocol():
+            return
+        self._in_head = False
         if self._is_express(headers):
             self._express_headers = headers
             self._chunks = []
@@ -101,6 +105,7 @@ class ExpressProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Collect the body."""
+        self._body_came = True
         if self._express_headers is None:
             super().on_body(body)
         elif self._refused is None:
@@ -111,7 +116,8 @@ class ExpressProtocol(HttpToolsProtocol):
         received_s, self.receiving_since = self.receiving_since, None
         headers, self._express_headers = self._express_headers, None
         if headers is None:
-            super().on_message_complete()
+            if not self._in_head:
+                super().on_message_complete()
             return
         if self._refused is not None:
             self._refuse(self._refused, received_s or self.loop.time())
@@ -151,7 +157,7 @@ class ExpressProtocol(HttpToolsProtocol):
 
     def _listen_again(self) -> None:
         if not self.transport.is_closing():
-            self.flow.resume_reading()
+            self._listen()
 
     def _is_express(self, headers: dict[bytes, bytes]) -> bool:
         front = self._front
@@ -165,7 +171,7 @@ class ExpressProtocol(HttpToolsProtocol):
             or headers[b"content-type"][len(_JSON) : len(_JSON) + 1] not in {b"", b";"}
             or not 0 < int(headers.get(b"content-length", b"0")) <= front.max_body_bytes
             or self.parser.get_http_version() != "1.1"
-            or any(name in headers for name in _UNUSUAL)
+            or not headers.keys().isdisjoint(_UNUSUAL)
         ):
             return False
         try:
@@ -186,59 +192,9 @@ class ExpressProtocol(HttpToolsProtocol):
         )
         before = self.cycle
         super().on_headers_complete()
+        self.headers = NoHeaders()
         if self.ending and self.cycle is not before:
             self.cycle.keep_alive = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        self.headers.append((name.lower(), value))
-
-    # -- the connection -----------------------------------------------------
-
-    def on_response_complete(self) -> None:
-        """Go on with a pipelined request, or fall idle; ``sweep`` is the keep-alive timer."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        else:
-            self.idle_since = self.loop.time()
-
-    # asyncio asks for this bool; uvicorn's annotation knows only the None it returns itself.
-    def eof_received(self) -> bool:  # type: ignore[override]
-        """Keep a half-closed connection open until its last request is answered."""
-        if self._answered_all():
-            return False
-        self.cycle.keep_alive = False
-        return True
-
-    def sweep(self, now_s: float) -> None:
-        """Close when idle for too long, or when one request takes too long to arrive."""
-        idle, receiving = self.idle_since, self.receiving_since
-        if (idle is not None and now_s - idle > self.timeout_keep_alive) or (
-            receiving is not None and now_s - receiving > self._front.request_timeout_s
-        ):
-            self.timeout_keep_alive_handler()
-
-    def end_soon(self) -> None:
-        """Close after the request under way, or the next one: the server is stopping."""
-        self.ending = True
-        if not self._answered_all():
-            self.cycle.keep_alive = False
-
-    def _answered_all(self) -> bool:
-        cycle: Any = self.cycle
-        return cycle is None or cycle.response_complete
-
-    def answer(self, head: bytes, body: bytes, *, keep_alive: bool) -> None:
-        """Write one whole response in one call: each write is a system call."""
-        if self.transport.is_closing():
-            return
-        self.transport.write(b"%b%b\r\n%b" % (head, b"" if keep_alive else CLOSE, body))
-        if not keep_alive:
-            self.transport.close()
 
 
 class _NoEvent:

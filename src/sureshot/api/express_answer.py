@@ -7,7 +7,12 @@ from uvicorn.server import ServerState
 from sureshot.api.problems import problem_for
 from sureshot.domain.errors import CallerError, Overloaded
 
-_REASONS = {409: b"Conflict", 429: b"Too Many Requests", 503: b"Service Unavailable"}
+_REASONS = {
+    409: b"Conflict",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
 _ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\n%bcontent-type: application/json\r\nlocation: %b\r\n"
     b"content-length: %d\r\n"

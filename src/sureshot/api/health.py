@@ -21,7 +21,7 @@ class Health:
         """Answer 200 while new work is welcome, 503 otherwise."""
         if not self._context.engine.ready:
             raise Overloaded("the service is starting, stopping or broken", reason="not_ready")
-        await self._context.store.paused()
+        await self._context.store.check()
         answer(response, {"status": "ready"})
 
     async def on_get_metrics(self, request: Request, response: Response) -> None:  # noqa: ARG002

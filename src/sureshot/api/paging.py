@@ -36,7 +36,7 @@ def limit(request: Request) -> int:
     text = request.get_param("limit")
     if text is None:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MAX_LIMIT):
         raise InvalidFields(FieldError("limit", f"must be from 1 to {MAX_LIMIT}"))
     return int(text)
 

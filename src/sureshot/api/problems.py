@@ -18,6 +18,7 @@ TABLE: dict[type[SureshotError], tuple[int, str, str]] = {
     errors.IllegalTransition: (409, "illegal-transition", "The webhook's state forbids this"),
     errors.AlreadyExists: (409, "already-exists", "There is one already"),
     errors.BodyTooLarge: (413, "body-too-large", "The body is too large"),
+    errors.HeadTooLarge: (431, "head-too-large", "The head of the request is too large"),
     errors.UnsupportedMediaType: (415, "unsupported-media-type", "Send application/json"),
     errors.InvalidFields: (422, "invalid-fields", "Some fields are wrong"),
     errors.UrlNotAllowed: (422, "url-not-allowed", "This destination may not be dialled"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -127,24 +126,12 @@ def webhook_view(webhook: Webhook) -> WebhookView:
 
 
 def webhook_list(page: Page, *, payloads: bool) -> WebhookList:
-    """Return a page; with *payloads* it may end early, and then goes on where it ended."""
-    kept = _fitting(page.items) if payloads else page.items
-    after = page.next_after if len(kept) == len(page.items) else kept[-1].id
+    """Return a page, with the *payloads* that were read or without."""
     view = webhook_view if payloads else status_view
     return WebhookList(
-        [ListedWebhook(**msgspec.structs.asdict(view(item))) for item in kept],
-        None if after is None else encode_cursor(after),
+        [ListedWebhook(**msgspec.structs.asdict(view(item))) for item in page.items],
+        None if page.next_after is None else encode_cursor(page.next_after),
     )
-
-
-def _fitting(webhooks: Sequence[Webhook]) -> Sequence[Webhook]:
-    """Return the first of *webhooks* whose payloads fit into a page; one always does."""
-    size_bytes = 0
-    for number, webhook in enumerate(webhooks):
-        size_bytes += len(webhook.payload)
-        if number and size_bytes > PAYLOADS_PER_PAGE_BYTES:
-            return webhooks[:number]
-    return webhooks
 
 
 def attempt_view(attempt: Attempt) -> AttemptView:

@@ -27,6 +27,7 @@ from sureshot.api.submission import (
     decode_submission,
 )
 from sureshot.api.webhook_views import (
+    PAYLOADS_PER_PAGE_BYTES,
     AttemptList,
     attempt_view,
     status_view,
@@ -142,7 +143,9 @@ class Webhooks:
             instant(request, "until"),
         )
         after = cursor(request, "wh")
-        page = await self._context.store.list_webhooks(token.tenant, which, after, limit(request))
+        page = await self._context.store.list_webhooks(
+            token.tenant, which, after, limit(request), PAYLOADS_PER_PAGE_BYTES if payloads else 0
+        )
         answer(response, webhook_list(page, payloads=payloads))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 import msgspec
@@ -13,6 +12,7 @@ from sureshot.delivery.destination import (
     destination_of_endpoint,
     destination_of_url,
 )
+from sureshot.delivery.url_destinations import UrlDestinations
 from sureshot.domain.errors import NotFound
 from sureshot.domain.model import Endpoint, Lease, Tenant
 from sureshot.domain.subscriptions import Subscriptions
@@ -42,17 +42,21 @@ class Directory:
         self._endpoints: dict[str, Endpoint] = {}
         self.subscriptions = Subscriptions()
         self._by_url: dict[tuple[str, str], Endpoint] = {}
+        self._sharing: dict[tuple[str, str], set[str]] = {}
         self._of_endpoint: dict[str, Destination] = {}
-        self._of_url: OrderedDict[tuple[str, str, str], Destination] = OrderedDict()
+        self._of_url = UrlDestinations(URLS_REMEMBERED)
 
     async def load(self) -> None:
         """Read everything from the store."""
         self._tenants = {tenant.id: tenant for tenant in await self._store.tenants()}
-        self._endpoints = {endpoint.id: endpoint for endpoint in await self._store.endpoints()}
+        self._endpoints = {}
         self.subscriptions = Subscriptions()
-        for endpoint in self._endpoints.values():
-            self.subscriptions.put(endpoint)
-        self._forget()
+        self._by_url = {}
+        self._sharing = {}
+        self._of_endpoint.clear()
+        self._of_url.clear()
+        for endpoint in await self._store.endpoints():
+            self._note(endpoint.id, endpoint)
 
     async def reload_endpoint(self, endpoint_id: str) -> None:
         """Read one endpoint anew: another process changed it."""
@@ -65,18 +69,48 @@ class Directory:
         return endpoint_id in self._endpoints
 
     def _note(self, endpoint_id: str, endpoint: Endpoint | None) -> None:
+        """Take over what *endpoint* is now; what was made of others stays: there may be many."""
+        before = self._endpoints.get(endpoint_id)
+        if before is not None:
+            self._leave_address(before)
         if endpoint is None:
             self._endpoints.pop(endpoint_id, None)
             self.subscriptions.remove(endpoint_id)
         else:
             self._endpoints[endpoint_id] = endpoint
             self.subscriptions.put(endpoint)
-        self._forget()
+            self._join_address(endpoint)
+        self._of_endpoint.pop(endpoint_id, None)
+        self._of_url.forget_lane(endpoint_id)
+
+    def _join_address(self, endpoint: Endpoint) -> None:
+        address = (endpoint.tenant, endpoint.url)
+        self._sharing.setdefault(address, set()).add(endpoint.id)
+        newest = self._by_url.get(address)
+        if endpoint.enabled and (newest is None or newest.id < endpoint.id):
+            self._by_url[address] = endpoint
+        self._of_url.forget_address(*address)
+
+    def _leave_address(self, endpoint: Endpoint) -> None:
+        address = (endpoint.tenant, endpoint.url)
+        sharing = self._sharing[address]
+        sharing.discard(endpoint.id)
+        if self._by_url.get(address) is endpoint:
+            # Ids are ordered by time.
+            enabled = (one for one in sharing if self._endpoints[one].enabled)
+            newest = max(enabled, default=None)
+            if newest is None:
+                del self._by_url[address]
+            else:
+                self._by_url[address] = self._endpoints[newest]
+        if not sharing:
+            del self._sharing[address]
+        self._of_url.forget_address(*address)
 
     async def reload_tenants(self) -> None:
         """Read the tenants anew."""
         self._tenants = {tenant.id: tenant for tenant in await self._store.tenants()}
-        self._forget()
+        self._of_url.clear()
 
     # -- endpoints and tenants ----------------------------------------------
 
@@ -183,16 +217,7 @@ class Directory:
         """Create or replace *tenant*."""
         await self._store.put_tenant(tenant)
         self._tenants[tenant.id] = tenant
-        self._forget()
-
-    def _forget(self) -> None:
-        self._of_endpoint.clear()
         self._of_url.clear()
-        self._by_url = {
-            (endpoint.tenant, endpoint.url): endpoint
-            for endpoint in self._endpoints.values()
-            if endpoint.enabled
-        }
 
     # -- destinations -------------------------------------------------------
 
@@ -223,9 +248,7 @@ class Directory:
             made = destination_of_url(url, self.tenant(lease.tenant), now, self._defaults)
         else:
             made = destination_of_endpoint(endpoint, url, now, self._defaults)
-        self._of_url[lease.tenant, url, lease.lane] = made
-        if len(self._of_url) > URLS_REMEMBERED:
-            self._of_url.popitem(last=False)
+        self._of_url.put((lease.tenant, url, lease.lane), made)
         return made
 
     def _disabled(self, lane: str) -> Endpoint | None:

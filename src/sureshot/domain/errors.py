@@ -8,6 +8,7 @@ The tree (the HTTP status each becomes stands in ``api/problems.py``):
     - InvalidFields              JSON, but with wrong fields
       + UrlNotAllowed            a destination that may never be dialled
     - BodyTooLarge
+    - HeadTooLarge
     - UnsupportedMediaType
     - Unauthenticated
     - Forbidden
@@ -65,6 +66,10 @@ class UrlNotAllowed(InvalidFields):
 
 class BodyTooLarge(CallerError):
     """The body is over the size limit."""
+
+
+class HeadTooLarge(CallerError):
+    """The request line and headers have over 64 KiB or over 100 fields."""
 
 
 class UnsupportedMediaType(CallerError):

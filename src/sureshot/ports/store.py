@@ -154,9 +154,14 @@ class Store(Protocol):
         ...
 
     async def list_webhooks(
-        self, tenant: str, which: WebhookFilter, after: str | None, limit: int
+        self, tenant: str, which: WebhookFilter, after: str | None, limit: int, limit_bytes: int = 0
     ) -> Page:
-        """Return up to *limit* webhooks older than the one called *after*."""
+        """Return up to *limit* webhooks older than the one called *after*.
+
+        Their payloads are not read and stand there empty, unless *limit_bytes* is
+        given: then the page ends before its payloads have more, yet never before
+        the first webhook.
+        """
         ...
 
     async def cancel(self, tenant: str, webhook_id: str) -> Webhook | None:
@@ -206,6 +211,10 @@ class Store(Protocol):
         what is stored, so that no delivery has to count for it; how much of it is
         looked at is bounded for each endpoint.
         """
+        ...
+
+    async def check(self) -> None:
+        """Raise ``StoreUnavailable`` unless the store is there; one that is busy is."""
         ...
 
     async def prepare(self, now: datetime) -> None:

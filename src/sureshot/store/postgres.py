@@ -210,11 +210,12 @@ class PostgresStore(PostgresUpkeep):
             return await postgres_reads.attempts(connection, tenant, webhook_id)
 
     async def list_webhooks(
-        self, tenant: str, which: WebhookFilter, after: str | None, limit: int
+        self, tenant: str, which: WebhookFilter, after: str | None, limit: int, limit_bytes: int = 0
     ) -> Page:
         """See ``Store.list_webhooks``."""
         async with self._database.connection(aside=True) as connection:
-            return await postgres_reads.list_webhooks(connection, tenant, which, after, limit)
+            asked = (tenant, which, after, limit, limit_bytes)
+            return await postgres_reads.list_webhooks(connection, *asked)
 
     async def counts(self, now: datetime) -> Counts:
         """See ``Store.counts``."""

@@ -167,6 +167,17 @@ class Database:
         async with self.connection(aside=aside) as connection, connection.transaction():
             yield connection
 
+    async def check(self) -> None:
+        """Raise ``StoreUnavailable`` unless the database answers.
+
+        While others wait for a connection none is taken, and nobody is asked: they
+        notice when the database is away, and it is no less there for being busy.
+        """
+        self._open_pool()
+        if not self._turns.locked() and not self._aside.locked():
+            async with self.connection(aside=True) as connection:
+                await connection.execute("SELECT 1")
+
     def _open_pool(self) -> Any:
         if self._pool is None:
             raise StoreUnavailable("the store is closed", reason="store_closed")

@@ -14,9 +14,11 @@ from sureshot.store.postgres_schema import SQL
 from sureshot.store.rows import (
     CODES,
     LANES_PER_CALL,
+    LISTED,
     ROWS_PER_PAGE,
     attempt_from_row,
     first_key,
+    fitting,
     key_beyond,
     key_of,
     oldest_overdue,
@@ -41,7 +43,8 @@ async def get(
     if record is None:
         return None
     last = await _last_attempts(connection, [parsed[0]])
-    return webhook_from_row(tuple(record), last.get(parsed[0]))
+    *row, payload = record
+    return webhook_from_row(tuple(row), last.get(parsed[0]), payload)
 
 
 async def attempts(connection: Connection, tenant: str, webhook_id: str) -> list[Attempt]:
@@ -58,7 +61,12 @@ async def _last_attempts(connection: Connection, keys: list[int]) -> dict[int, A
 
 
 async def list_webhooks(
-    connection: Connection, tenant: str, which: WebhookFilter, after: str | None, limit: int
+    connection: Connection,
+    tenant: str,
+    which: WebhookFilter,
+    after: str | None,
+    limit: int,
+    limit_bytes: int,
 ) -> Page:
     """Return one page; see ``Store.list_webhooks``.
 
@@ -66,16 +74,21 @@ async def list_webhooks(
     bounded number of rows; the outer one drops what does not match.
     """
     values = _Values()
-    walked = _walked("*", which, after, values)
+    walked = _walked(LISTED, which, after, values)
     matching = _matching(tenant, which, values)
     records = await connection.fetch(
         f"SELECT * FROM ({walked}) walked WHERE {matching} ORDER BY key DESC LIMIT {limit}",  # noqa: S608
         *values.given,
     )
-    last = await _last_attempts(connection, [record["key"] for record in records])
-    items = [webhook_from_row(tuple(record), last.get(record["key"])) for record in records]
-    if len(items) == limit:
-        return Page(items, items[-1].id)
+    cut = len(records) == limit
+    if limit_bytes:
+        sizes = dict(await connection.fetch(SQL["payload_sizes"], _keys(records)))
+        fit = fitting([sizes.get(key, 0) for key in _keys(records)], limit_bytes)
+        cut = cut or fit < len(records)
+        records = records[:fit]
+    items = await _listed(connection, records, payloads=limit_bytes > 0)
+    if cut:
+        return Page(items, format_id(records[-1]["key"], records[-1]["tail"]))
     inner = _Values()
     walked = _walked("key", which, after, inner)
     end = await connection.fetchval(
@@ -83,6 +96,23 @@ async def list_webhooks(
         *inner.given,
     )
     return Page(items, None if end is None else place_id(end))
+
+
+def _keys(records: list[Any]) -> list[int]:
+    return [record["key"] for record in records]
+
+
+async def _listed(connection: Connection, records: list[Any], *, payloads: bool) -> list[Webhook]:
+    """Return the webhooks of *records*; with *payloads* those that are still there."""
+    last = await _last_attempts(connection, _keys(records))
+    read = dict.fromkeys(_keys(records), b"")
+    if payloads:
+        read = dict(await connection.fetch(SQL["payloads"], _keys(records)))
+    return [
+        webhook_from_row(tuple(one), last.get(one["key"]), read[one["key"]])
+        for one in records
+        if one["key"] in read
+    ]
 
 
 class _Values:

@@ -18,6 +18,10 @@ class PostgresUpkeep:
     _database: Database
     _sealer: Sealer
 
+    async def check(self) -> None:
+        """See ``Store.check``."""
+        await self._database.check()
+
     async def forget_before(self, before: datetime, limit: int) -> int:
         """See ``Store.forget_before``; whole days are dropped with their partitions."""
         async with self._database.connection() as connection:

@@ -48,6 +48,12 @@ SUSPECT_AFTER = 5
 """A webhook whose owner vanished this often is leased alone..."""
 CRASHES_ALLOWED = 8
 """...and after this many it is failed with ``worker_crashed``."""
+LISTED = (
+    "key, tail, state, token, due_at, lease_until, owner, leases_taken, attempts,"
+    " schedule_step, created_at, delivered_at, lane, tenant, endpoint_id, url, method,"
+    " event_type, timeout_s, headers"
+)
+"""The columns of a webhook but its payload, the last one, in the schema's order."""
 NEVER_US = 1 << 62
 MICROSECOND = timedelta(microseconds=1)
 LANES_KEPT = timedelta(days=1)
@@ -225,11 +231,21 @@ def attempt_from_row(row: Row) -> Attempt:
     return Attempt(number, from_us(started_at), outcome)
 
 
-def webhook_from_row(row: Row, last_attempt: Attempt | None) -> Webhook:
-    """Return the webhook a ``SELECT *`` found; column order is the schema's."""
+def fitting(sizes: Sequence[int], limit_bytes: int) -> int:
+    """Return how many of the first *sizes* are within *limit_bytes*; one always is."""
+    total = 0
+    for number, size_bytes in enumerate(sizes):
+        total += size_bytes
+        if number and total > limit_bytes:
+            return number
+    return len(sizes)
+
+
+def webhook_from_row(row: Row, last_attempt: Attempt | None, payload: bytes = b"") -> Webhook:
+    """Return the webhook of the columns ``LISTED``, and its payload where that was read."""
     key, tail, state, _token, due_at, lease_until, _owner, leases_taken, attempts, step = row[:10]
     created_at, delivered_at, lane, tenant, endpoint_id, url, method = row[10:17]
-    event_type, timeout_s, headers, payload = row[17:]
+    event_type, timeout_s, headers = row[17:]
     return Webhook(
         id=format_id(key, tail),
         tenant=tenant,

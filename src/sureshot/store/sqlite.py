@@ -197,10 +197,11 @@ class SqliteStore:
         return await self._reader.run(sqlite_reads.attempts, tenant, webhook_id)
 
     async def list_webhooks(
-        self, tenant: str, which: WebhookFilter, after: str | None, limit: int
+        self, tenant: str, which: WebhookFilter, after: str | None, limit: int, limit_bytes: int = 0
     ) -> Page:
         """See ``Store.list_webhooks``."""
-        return await self._reader.run(sqlite_reads.list_webhooks, tenant, which, after, limit)
+        values = (tenant, which, after, limit, limit_bytes)
+        return await self._reader.run(sqlite_reads.list_webhooks, *values)
 
     async def counts(self, now: datetime) -> Counts:
         """See ``Store.counts``."""
@@ -271,6 +272,9 @@ class SqliteStore:
             await self._writer.run(sqlite_changes.delete_document, PAUSE, "all")
         self._paused = paused
 
+    async def check(self) -> None:
+        """See ``Store.check``: the file is there while it is open."""
+
     async def paused(self) -> bool:
         """See ``Store.paused``."""
         return self._paused
@@ -286,9 +290,8 @@ class SqliteStore:
         self, endpoint_id: str, change: Callable[[Endpoint], Endpoint]
     ) -> Endpoint | None:
         """See ``Store.update_endpoint``."""
-        changed = await self._writer.run(
-            sqlite_endpoints.update_endpoint, self._sealer, endpoint_id, change
-        )
+        update = sqlite_endpoints.update_endpoint
+        changed = await self._writer.run(update, self._sealer, endpoint_id, change)
         if changed is not None:
             self._lanes.note(changed)
         return changed
@@ -300,8 +303,7 @@ class SqliteStore:
 
     async def endpoint(self, endpoint_id: str) -> Endpoint | None:
         """See ``Store.endpoint``."""
-        kind = Endpoint.__name__
-        found = await self._writer.run(sqlite_changes.document, kind, endpoint_id)
+        found = await self._writer.run(sqlite_changes.document, Endpoint.__name__, endpoint_id)
         return None if found is None else self._sealer.open_document(Endpoint, endpoint_id, found)
 
     async def endpoints(self) -> list[Endpoint]:
@@ -339,10 +341,8 @@ class SqliteStore:
         return await self._reader.run(sqlite_audit.page, tenant, after, limit)
 
     async def _put(self, value: Tenant | Token) -> None:
-        document = self._sealer.seal_document(value)
-        await self._writer.run(
-            sqlite_changes.put_document, type(value).__name__, value.id, document
-        )
+        kind, document = type(value).__name__, self._sealer.seal_document(value)
+        await self._writer.run(sqlite_changes.put_document, kind, value.id, document)
 
     async def _all(self, kind: type[Document]) -> list[Document]:
         # The writer's connection sees its own commits at once; a reader might lag behind.

@@ -13,10 +13,12 @@ from sureshot.ports import Counts, Page, WebhookFilter
 from sureshot.store.rows import (
     CODES,
     LANES_PER_CALL,
+    LISTED,
     ROWS_PER_PAGE,
     Row,
     attempt_from_row,
     first_key,
+    fitting,
     key_beyond,
     key_of,
     oldest_overdue,
@@ -40,7 +42,7 @@ def get(connection: apsw.Connection, tenant: str, webhook_id: str) -> Webhook | 
     if row is None:
         return None
     last = fetch_one(connection, "last_attempt", (parsed[0],))
-    return webhook_from_row(row, None if last is None else attempt_from_row(last))
+    return webhook_from_row(row[:-1], None if last is None else attempt_from_row(last), row[-1])
 
 
 def attempts(connection: apsw.Connection, tenant: str, webhook_id: str) -> list[Attempt]:
@@ -57,25 +59,36 @@ def list_webhooks(
     which: WebhookFilter,
     after: str | None,
     limit: int,
+    limit_bytes: int,
 ) -> Page:
-    """Return one page; see ``Store.list_webhooks``."""
+    """Return one page; see ``Store.list_webhooks``.
+
+    The payload is the last column: a row that is walked without it costs the
+    same whatever the payload's size.
+    """
     where, values = _conditions(which, after)
     # An id is ordered by time, so walking the key downwards is newest first.
     rows = connection.execute(
-        f"SELECT * FROM webhooks WHERE {where} ORDER BY key DESC LIMIT ?",  # noqa: S608 - fixed parts
+        f"SELECT {LISTED} FROM webhooks WHERE {where} ORDER BY key DESC LIMIT ?",  # noqa: S608 - fixed parts
         (*values, ROWS_PER_PAGE),
     )
-    items: list[Webhook] = []
+    found: list[Row] = []
     seen, last = 0, None
     for row in rows:
         seen, last = seen + 1, row
         if _matches(row, tenant, which):
-            items.append(_with_last_attempt(connection, row))
-            if len(items) == limit:
+            found.append(row)
+            if len(found) == limit:
                 break
-    if len(items) == limit:
-        return Page(items, items[-1].id)
-    return Page(items, None if last is None or seen < ROWS_PER_PAGE else place_id(last[0]))
+    kept = found
+    if limit_bytes:
+        sizes = [fetch_one(connection, "payload_size", (row[0],)) or (0,) for row in found]
+        kept = found[: fitting([size for (size,) in sizes], limit_bytes)]
+    items = [_listed(connection, row, payload=limit_bytes > 0) for row in kept]
+    there = [item for item in items if item is not None]
+    if len(kept) == limit or len(kept) < len(found):
+        return Page(there, format_id(*kept[-1][:2]))
+    return Page(there, None if last is None or seen < ROWS_PER_PAGE else place_id(last[0]))
 
 
 def _conditions(which: WebhookFilter, after: str | None) -> tuple[str, list[object]]:
@@ -116,11 +129,13 @@ def _matches(row: Row, tenant: str, which: WebhookFilter) -> bool:
     )
 
 
-def _with_last_attempt(connection: apsw.Connection, row: Row) -> Webhook:
-    last = None
-    if row[8]:
-        last = fetch_one(connection, "last_attempt", (row[0],))
-    return webhook_from_row(row, None if last is None else attempt_from_row(last))
+def _listed(connection: apsw.Connection, row: Row, *, payload: bool) -> Webhook | None:
+    """Return the webhook of *row*; None when its *payload* is wanted and was just deleted."""
+    last = fetch_one(connection, "last_attempt", (row[0],)) if row[8] else None
+    read = fetch_one(connection, "payload", (row[0],)) if payload else (b"",)
+    if read is None:
+        return None
+    return webhook_from_row(row, None if last is None else attempt_from_row(last), read[0])
 
 
 def counts(connection: apsw.Connection, now: datetime, closed: ClosedRows) -> Counts:

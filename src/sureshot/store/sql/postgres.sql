@@ -157,6 +157,14 @@ RETURNING attempts;
 -- webhook --
 SELECT * FROM webhooks WHERE key = $1 AND tail = $2 AND tenant = $3;
 
+-- payload_sizes --
+SELECT w.key, octet_length(w.payload)
+FROM unnest($1::bigint[]) AS wanted (key) JOIN webhooks w ON w.key = wanted.key;
+
+-- payloads --
+SELECT w.key, w.payload
+FROM unnest($1::bigint[]) AS wanted (key) JOIN webhooks w ON w.key = wanted.key;
+
 -- webhook_for_update --
 SELECT * FROM webhooks WHERE key = $1 AND tail = $2 AND tenant = $3 FOR UPDATE;
 

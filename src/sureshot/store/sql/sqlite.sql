@@ -104,6 +104,12 @@ DELETE FROM webhooks WHERE key = ?;
 -- webhook --
 SELECT * FROM webhooks WHERE key = ? AND tail = ? AND tenant = ?;
 
+-- payload_size --
+SELECT length(payload) FROM webhooks WHERE key = ?;
+
+-- payload --
+SELECT payload FROM webhooks WHERE key = ?;
+
 -- attempts --
 SELECT number, started_at, duration_s, status, error, detail, retry_after_s, headers, body
 FROM attempts WHERE webhook = ? ORDER BY number;
