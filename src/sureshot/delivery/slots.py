@@ -80,11 +80,13 @@ class Slots:
         """Free the slots of *leases*."""
         for lease in leases:
             size_bytes = len(lease.payload)
-            held = self._held[lease.tenant]
-            held.count -= 1
-            held.size_bytes -= size_bytes
-            if not held.count:
-                del self._held[lease.tenant]
+            # Gone already where a bug with one webhook has given it back twice.
+            held = self._held.get(lease.tenant)
+            if held is not None:
+                held.count -= 1
+                held.size_bytes -= size_bytes
+                if held.count <= 0:
+                    del self._held[lease.tenant]
             self.taken -= 1
             self._bytes -= size_bytes
         self._freed.set()
