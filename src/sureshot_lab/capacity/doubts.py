@@ -1,0 +1,54 @@
+"""Where a plan goes beyond what was measured, and says so."""
+
+from __future__ import annotations
+
+from sureshot_lab.analysis.wording import size
+from sureshot_lab.capacity.basis import Basis
+from sureshot_lab.capacity.demand import Demand
+from sureshot_lab.capacity.replicas import SPARE, Replicas, cpu_target
+
+BEYOND = 1.1
+"""A replica's rate may lie so many times above the highest one measured."""
+LARGER = 4.0
+"""And a payload so many times above the largest one."""
+
+
+def doubts(demand: Demand, basis: Basis, replicas: Replicas) -> list[str]:
+    """Return a sentence for each thing that *basis* does not tell of *demand*."""
+    found = [*_of_rate(demand, basis, replicas), *_of_payload(demand, basis)]
+    target = cpu_target()
+    if basis.profile == "embedded" and (
+        basis.cores(demand.rate_per_s, demand.payload_bytes) > target
+        or basis.in_flight(demand.rate_per_s, demand.receiver_s) > target * demand.slots
+    ):
+        found.append("more than one process can do: take the profile postgres or cluster")
+    assumed = [one.name for one in basis.factors.values() if not one.measured]
+    if basis.profile != "cluster":
+        assumed = [name for name in assumed if name not in {"api_share", "message_bytes"}]
+    if assumed:
+        found.append(f"assumed, not measured: {', '.join(assumed)}")
+    return found
+
+
+def _of_rate(demand: Demand, basis: Basis, replicas: Replicas) -> list[str]:
+    fewest = replicas.workers if replicas.together else min(replicas.api, replicas.workers)
+    serving = fewest if basis.profile == "embedded" else fewest - SPARE
+    a_replica, highest = demand.rate_per_s / serving, basis.rates_per_s[1]
+    if a_replica <= BEYOND * highest:
+        return []
+    return [
+        f"a replica is planned for {a_replica:.0f}/s, {a_replica / highest:.1f} times the highest "
+        f"rate measured ({highest:.0f}/s): its CPU may be 15 % off and more, measure nearer to it"
+    ]
+
+
+def _of_payload(demand: Demand, basis: Basis) -> list[str]:
+    largest = basis.payloads_bytes[1]
+    if demand.payload_bytes <= LARGER * largest:
+        return []
+    told = size(demand.payload_bytes)
+    return [
+        f"payloads of {told} are {demand.payload_bytes / largest:.0f} times the largest measured "
+        f"({size(largest)}): CPU, replicas, headroom and memory may be far off, measure with "
+        f"--measure --payload"
+    ]
