@@ -15,7 +15,6 @@ SAME_RATE = 0.05
 """Rates no further apart than this share are one rate."""
 MESSAGE_OVERHEAD_BYTES = 1024.0
 HELD_BYTES = 4096.0
-COPIES = 2.0
 HALF = 0.5
 
 
@@ -93,8 +92,8 @@ def fit_basis(seen: Sequence[Observation], near_per_s: float | None = None) -> B
         *_of_cpu(cpu, seen),
         *_medians(alike, MEDIANS),
         *_medians(waited, WAITING),
+        *_largest_process(seen),
         _api_share(alike),
-        _copies(seen, alike),
         *ASSUMED,
     ]
     rates, payloads = [one.rate_per_s for one in seen], [one.payload_bytes for one in seen]
@@ -149,7 +148,6 @@ MEDIANS: tuple[Reading, ...] = (
     ("commits", "commits a webhook", lambda one: one.commits),
     ("wal_bytes", "bytes of WAL a webhook, of the whole server", lambda one: one.wal_bytes),
     ("disk_bytes", "bytes the database grew a webhook", lambda one: one.disk_bytes),
-    ("rss_bytes", "bytes, the largest process", lambda one: one.rss_bytes),
     ("database_connections", "connections a process", lambda one: one.database_connections),
     ("overhead_s", "s in flight beside the receiver's time", _overhead_s),
 )  # fmt: skip
@@ -175,26 +173,18 @@ def _medians(seen: Sequence[Observation], readings: Sequence[Reading]) -> list[F
     return found
 
 
+def _largest_process(seen: Sequence[Observation]) -> list[Factor]:
+    """Return the largest of all runs: one with larger payloads keeps more of them at hand."""
+    known = [(one.rss_bytes, one.run) for one in seen if one.rss_bytes is not None]
+    if not known:
+        return []
+    largest, run = max(known)
+    return [Factor("rss_bytes", largest, "bytes, the largest process", f"measured: {run}")]
+
+
 def _api_share(seen: Sequence[Observation]) -> Factor:
     known = [(one.run, one.api_share) for one in seen if one.api_share is not None]
     if known:
         runs = ", ".join(run for run, _share in known)
         return Factor("api_share", median(s for _r, s in known), "of the CPU", f"measured: {runs}")
     return Factor("api_share", HALF, "of the CPU", "assumed: measure it with --measure")
-
-
-def _copies(seen: Sequence[Observation], alike: Sequence[Observation]) -> Factor:
-    """Return how often a process has a payload in memory, by runs with larger ones."""
-    unit = "bytes of memory for each byte of payload in flight"
-    usual = [one.rss_bytes for one in alike if one.rss_bytes is not None]
-    size = ALIKE * max(one.payload_bytes for one in alike)
-    known = [
-        (one.run, (one.rss_bytes - median(usual)) / (one.in_flight * one.payload_bytes))
-        for one in seen
-        if usual and one.payload_bytes > size and one.rss_bytes is not None and one.in_flight
-    ]
-    if not known:
-        return Factor("copies", COPIES, unit, "assumed: measure a larger payload with --measure")
-    runs = ", ".join(run for run, _copies in known)
-    # What is in flight is there at least once, however little of it a look at memory saw.
-    return Factor("copies", max(1.0, median(c for _r, c in known)), unit, f"measured: {runs}")

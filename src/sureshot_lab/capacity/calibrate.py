@@ -27,6 +27,8 @@ ROUNDS = 2
 """Every rate as often, the second time downwards: a machine that grows slower is no slope."""
 ANOTHER_BYTES = 32_660.0
 """A second size of payload, so that the plan follows the payload; of catalogues."""
+ANOTHER_MOST_PER_S = 300.0
+"""Its rate: 10 MB/s leave the disk of a laptop idle."""
 FAR = 4.0
 """It must be so many times larger or smaller than the one asked for."""
 
@@ -37,13 +39,15 @@ Step = tuple[float, float]
 def steps_towards(rate_per_s: float, payload_bytes: float) -> tuple[Step, ...]:
     """Return what to measure for a demand, in its order: three rates twice, another payload.
 
-    That payload is sent at the lowest rate, where even a large one leaves CPU.
+    That payload is sent at the middle rate: the fewer share a webhook's cost, the less of it
+    is the payload's.
     """
     upwards = tuple(share * min(rate_per_s, MOST_PER_S) for share in SHARES)
     turns = [upwards if turn % 2 == 0 else upwards[::-1] for turn in range(ROUNDS)]
     far = max(payload_bytes, ANOTHER_BYTES) >= FAR * min(payload_bytes, ANOTHER_BYTES)
     another = ANOTHER_BYTES if far else 0.0
-    return (*((rate, payload_bytes) for rates in turns for rate in rates), (upwards[0], another))
+    steps = [(rate, payload_bytes) for rates in turns for rate in rates]
+    return (*steps, (min(upwards[1], ANOTHER_MOST_PER_S), another))
 
 
 async def calibrate(

@@ -49,7 +49,7 @@ def memory(demand: Demand, basis: Basis, replicas: Replicas) -> list[Need]:
 def _held(demand: Demand, basis: Basis, in_flight: float) -> float:
     """Return the bytes that *in_flight* of one process take; its limit bounds the payload."""
     payload = min(demand.payload_bytes * in_flight, IN_FLIGHT_BYTES)
-    return basis.value("held_bytes") * in_flight + basis.value("copies") * payload
+    return basis.value("held_bytes") * in_flight + payload
 
 
 def storage(demand: Demand, basis: Basis, replicas: Replicas) -> list[Need]:
