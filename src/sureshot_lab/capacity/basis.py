@@ -13,6 +13,8 @@ from sureshot_lab.errors import LabError
 
 SAME_RATE = 0.05
 """Rates no further apart than this share are one rate."""
+BEYOND = 1.1
+"""A rate may lie so many times above the highest one measured: further on CPU is a guess."""
 MESSAGE_OVERHEAD_BYTES = 1024.0
 HELD_BYTES = 4096.0
 HALF = 0.5
@@ -56,15 +58,14 @@ class Basis:
         """Return the cores one replica of each role takes together at *rate_per_s*."""
         return self.cpu.cores(rate_per_s, payload_bytes)
 
-    def sure_rate_per_s(self, cores: float, payload_bytes: float) -> float:
-        """Return the rate at which ``cores`` are taken, with no gain that nobody measured.
+    @property
+    def most_per_s(self) -> float:
+        """The most one replica is counted on for: hardly more than was measured."""
+        return BEYOND * self.rates_per_s[1]
 
-        Above the highest rate measured a webhook costs what it did there.
-        """
-        most = self.rates_per_s[1]
-        if cores <= self.cores(most, payload_bytes):
-            return self.cpu.rate_per_s(cores, payload_bytes)
-        return cores / self.cpu.each_s(most, payload_bytes)
+    def sure_rate_per_s(self, cores: float, payload_bytes: float) -> float:
+        """Return the rate at which ``cores`` are taken, ``most_per_s`` at most."""
+        return min(self.cpu.rate_per_s(cores, payload_bytes), self.most_per_s)
 
     def in_flight(self, rate_per_s: float, receiver_s: float) -> float:
         """Return how many are in flight when receivers take *receiver_s*: L = lambda W."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from sureshot_lab.analysis.wording import size
 from sureshot_lab.capacity.basis import Basis
 from sureshot_lab.capacity.demand import Demand
-from sureshot_lab.capacity.replicas import SPARE, Replicas, cpu_target
+from sureshot_lab.capacity.replicas import cpu_target
 
-BEYOND = 1.1
-"""A replica's rate may lie so many times above the highest one measured."""
 LARGER = 4.0
-"""And a payload so many times above the largest one."""
+"""A payload may lie so many times above the largest one measured."""
 
 
-def doubts(demand: Demand, basis: Basis, replicas: Replicas) -> list[str]:
+def doubts(demand: Demand, basis: Basis) -> list[str]:
     """Return a sentence for each thing that *basis* does not tell of *demand*."""
-    found = [*_of_rate(demand, basis, replicas), *_of_payload(demand, basis)]
+    found = [*_of_rate(demand, basis), *_of_payload(demand, basis)]
     target = cpu_target()
     if basis.profile == "embedded" and (
         basis.cores(demand.rate_per_s, demand.payload_bytes) > target
@@ -30,15 +28,14 @@ def doubts(demand: Demand, basis: Basis, replicas: Replicas) -> list[str]:
     return found
 
 
-def _of_rate(demand: Demand, basis: Basis, replicas: Replicas) -> list[str]:
-    fewest = replicas.workers if replicas.together else min(replicas.api, replicas.workers)
-    serving = fewest if basis.profile == "embedded" else fewest - SPARE
-    a_replica, highest = demand.rate_per_s / serving, basis.rates_per_s[1]
-    if a_replica <= BEYOND * highest:
+def _of_rate(demand: Demand, basis: Basis) -> list[str]:
+    highest = basis.rates_per_s[1]
+    if demand.rate_per_s <= basis.most_per_s:
         return []
     return [
-        f"a replica is planned for {a_replica:.0f}/s, {a_replica / highest:.1f} times the highest "
-        f"rate measured ({highest:.0f}/s): its CPU may be 15 % off and more, measure nearer to it"
+        f"the demand is {demand.rate_per_s / highest:.1f} times the highest rate measured "
+        f"({highest:.0f}/s): beyond it CPU may be 15 % off and more, and a replica is counted on "
+        f"for {basis.most_per_s:.0f}/s at most, measure nearer to it"
     ]
 
 

@@ -34,7 +34,7 @@ class Plan:
     kept: bool | None
     warnings: list[str]
     capacity_per_s: float
-    """The rate at CPU and slots at their target, one replica gone: what is planned holds it."""
+    """What is planned holds that much with one replica gone: CPU and slots at their target."""
 
     def need(self, what: str) -> float:
         """Return the value of the need called *what*; raises ``KeyError``."""
@@ -55,16 +55,18 @@ def plan_capacity(demand: Demand, basis: Basis) -> Plan:
              f"{1000 * basis.value('overhead_s'):.1f}) ms"),
         *memory(demand, basis, replicas),
         *storage(demand, basis, replicas),
-        _headroom(demand, basis, most),
+        _headroom(demand, most),
         *cost(demand, basis, replicas),
     ]  # fmt: skip
     kept, promise = _promise(demand, basis)
-    found = doubts(demand, basis, replicas)
-    return Plan([*needs, *promise], kept, found, most.rate_per_s)
+    return Plan([*needs, *promise], kept, doubts(demand, basis), most.rate_per_s)
 
 
 def _replica_needs(demand: Demand, replicas: Replicas, basis: Basis) -> list[Need]:
-    how = f"each within {100 * cpu_target():.0f} % of a core and of its slots, + {SPARE}"
+    how = (
+        f"each within {100 * cpu_target():.0f} % of a core and of its slots, and "
+        f"{basis.most_per_s:.0f}/s, + {SPARE}"
+    )
     if basis.profile == "embedded":
         return [Need("processes", replicas.workers, "", "one SQLite file: 1 is all there can be")]
     if replicas.together:
@@ -83,11 +85,8 @@ def _cores_of_one(demand: Demand, basis: Basis, count: int) -> float:
     return basis.cores(demand.rate_per_s / (count - SPARE), demand.payload_bytes)
 
 
-def _headroom(demand: Demand, basis: Basis, most: Capacity) -> Need:
-    how = f"up to {most.rate_per_s:.0f}/s: {most.by} at its target, one replica gone"
-    highest = basis.rates_per_s[1]
-    if most.a_replica_per_s > highest:
-        how += f" ({most.a_replica_per_s:.0f}/s a replica, measured up to {highest:.0f}/s)"
+def _headroom(demand: Demand, most: Capacity) -> Need:
+    how = f"up to {most.rate_per_s:.0f}/s: {most.by}, one replica gone"
     return Need("headroom", 100 * (most.rate_per_s / demand.rate_per_s - 1), "%", how)
 
 

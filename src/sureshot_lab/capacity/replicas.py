@@ -35,14 +35,10 @@ class Replicas:
 
 @dataclass(frozen=True)
 class Capacity:
-    """The rate that what is planned holds with one replica gone, and what ends it there.
-
-    ``a_replica_per_s``: of that rate the most that one replica does.
-    """
+    """The rate that what is planned holds with one replica gone, and what ends it there."""
 
     rate_per_s: float
     by: str
-    a_replica_per_s: float
 
 
 def cpu_target() -> float:
@@ -79,7 +75,10 @@ def capacity_of(demand: Demand, basis: Basis, replicas: Replicas) -> Capacity:
     share = 0.0 if replicas.together else basis.value("api_share")
     roles = [(share, replicas.api - spare), (1 - share, workers)]
     by_cpu = min(count * _at_target_per_s(demand, basis, part) for part, count in roles if part)
+    by_rate = min(count * basis.most_per_s for part, count in roles if part)
     held_s = demand.receiver_s + basis.value("overhead_s")
     by_slots = workers * cpu_target() * demand.slots / held_s if held_s else math.inf
-    rate, by = (by_slots, "slots") if by_slots < by_cpu else (by_cpu, "CPU")
-    return Capacity(rate, by, rate / min(count for part, count in roles if part))
+    if by_slots < by_cpu:
+        return Capacity(by_slots, "slots at their target")
+    measured = f"{basis.most_per_s:.0f}/s a replica, hardly more than was measured"
+    return Capacity(by_cpu, measured if by_cpu == by_rate else "CPU at its target")
