@@ -150,6 +150,7 @@ MEDIANS: tuple[Reading, ...] = (
     ("wal_bytes", "bytes of WAL a webhook, of the whole server", lambda one: one.wal_bytes),
     ("disk_bytes", "bytes the database grew a webhook", lambda one: one.disk_bytes),
     ("database_connections", "connections a process", lambda one: one.database_connections),
+    ("host_cpu_share", "of the machine's CPU, everything on it", lambda one: one.host_cpu_share),
     ("overhead_s", "s in flight beside the receiver's time", _overhead_s),
 )  # fmt: skip
 WAITING: tuple[Reading, ...] = (

@@ -7,6 +7,8 @@ from sureshot_lab.capacity.basis import Basis
 from sureshot_lab.capacity.demand import Demand
 from sureshot_lab.capacity.replicas import cpu_target
 
+FULL = 0.95
+"""From this share of the machine's CPU on, what was measured is a service short of it."""
 LARGER = 4.0
 """A payload may lie so many times above the largest one measured."""
 
@@ -14,6 +16,11 @@ LARGER = 4.0
 def doubts(demand: Demand, basis: Basis) -> list[str]:
     """Return a sentence for each thing that *basis* does not tell of *demand*."""
     found = [*_of_rate(demand, basis), *_of_payload(demand, basis)]
+    if basis.value("host_cpu_share") > FULL:
+        found.append(
+            "the machine had no CPU to spare when this was measured: batches grow then, and on a "
+            "quiet one a webhook costs more"
+        )
     target = cpu_target()
     if basis.profile == "embedded" and (
         basis.cores(demand.rate_per_s, demand.payload_bytes) > target

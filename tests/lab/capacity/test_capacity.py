@@ -218,6 +218,12 @@ def test_what_is_not_measured_is_said() -> None:
         assert any("highest rate" in warning for warning in plan.warnings) is warns
 
 
+def test_a_machine_without_cpu_to_spare_is_said() -> None:
+    for share, warns in ((0.5, False), (0.99, True)):
+        plan = plan_capacity(DEMAND, _basis(host_cpu_share=share))
+        assert any("no CPU to spare" in warning for warning in plan.warnings) is warns
+
+
 def test_one_embedded_process_is_all_there_can_be() -> None:
     plan = plan_capacity(_demand(rate_per_s=1500.0), _basis(profile="embedded"))
     assert plan.need("processes") == 1
