@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from sureshot_lab.capacity.cpu import ALIKE, CpuLaw, fit_cpu
 from sureshot_lab.capacity.observation import Observation
 from sureshot_lab.errors import LabError
 
 SAME_RATE = 0.05
-"""Rates no further apart than this share are one rate: no line goes through them."""
+"""Rates no further apart than this share are one rate."""
+BEYOND = 1.1
+"""A rate may lie so many times above the highest one measured: further on CPU is a guess."""
 MESSAGE_OVERHEAD_BYTES = 1024.0
+HELD_BYTES = 4096.0
 HALF = 0.5
 
 
@@ -32,18 +37,15 @@ class Factor:
 
 @dataclass(frozen=True)
 class Basis:
-    """Every factor by name, and the CPU of a rate.
-
-    The busier a process, the more webhooks each wake-up and each commit serves, so a
-    webhook's CPU falls with the rate: ``rate / cores``, the webhooks of a core's second,
-    rises in a line, ``per_core_s + gain * rate``. Above the highest rate measured no
-    further gain is assumed.
-    """
+    """Every factor by name, and the CPU of a rate: the busier, the more webhooks share."""
 
     profile: str
     factors: dict[str, Factor]
+    cpu: CpuLaw
     rates_per_s: tuple[float, float]
     """The lowest and the highest rate it was measured at."""
+    payloads_bytes: tuple[float, float]
+    """The smallest and the largest mean payload it was measured with."""
     waited_at_per_s: float = 0.0
     """The rate that ``waiting_p95_s`` was measured at: latency depends on it."""
 
@@ -52,20 +54,18 @@ class Basis:
         factor = self.factors.get(name)
         return factor.value if factor else 0.0
 
-    def cores(self, rate_per_s: float) -> float:
+    def cores(self, rate_per_s: float, payload_bytes: float) -> float:
         """Return the cores one replica of each role takes together at *rate_per_s*."""
-        return rate_per_s / self._a_core_s(rate_per_s)
+        return self.cpu.cores(rate_per_s, payload_bytes)
 
-    def rate_per_s(self, cores: float) -> float:
-        """Return the rate at which ``cores`` are taken."""
-        most = self.rates_per_s[1]
-        if cores >= self.cores(most):
-            return cores * self._a_core_s(most)
-        return cores * self.value("per_core_s") / (1 - cores * self.value("gain"))
+    @property
+    def most_per_s(self) -> float:
+        """The most one replica is counted on for: hardly more than was measured."""
+        return BEYOND * self.rates_per_s[1]
 
-    def _a_core_s(self, rate_per_s: float) -> float:
-        counted = min(rate_per_s, self.rates_per_s[1])
-        return self.value("per_core_s") + self.value("gain") * counted
+    def sure_rate_per_s(self, cores: float, payload_bytes: float) -> float:
+        """Return the rate at which ``cores`` are taken, ``most_per_s`` at most."""
+        return min(self.cpu.rate_per_s(cores, payload_bytes), self.most_per_s)
 
     def in_flight(self, rate_per_s: float, receiver_s: float) -> float:
         """Return how many are in flight when receivers take *receiver_s*: L = lambda W."""
@@ -75,9 +75,9 @@ class Basis:
 def fit_basis(seen: Sequence[Observation], near_per_s: float | None = None) -> Basis:
     """Return the factors *seen* runs say, of one profile.
 
-    With two rates or more the webhooks of a core's second are fitted by a line over the
-    rate; with one, CPU is in proportion. The p95 is that of the runs at the rate nearest to
-    *near_per_s*, of the highest without it. The rest is the median of the runs.
+    CPU is fitted to all of them. The rest is the median of the runs with the payload that
+    most had; the p95 that of those at the rate nearest to *near_per_s*, of the highest
+    without it.
 
     Raises:
         LabError: no runs, or of several profiles.
@@ -87,23 +87,31 @@ def fit_basis(seen: Sequence[Observation], near_per_s: float | None = None) -> B
     if len(profiles) != 1:
         told = ", ".join(sorted(profiles)) or "none at all"
         raise LabError(f"the runs must be of one profile, they are of {told}")
-    runs = ", ".join(one.run for one in seen)
-    waited = _nearest([one for one in seen if one.end_to_end_p95_s is not None], near_per_s)
-    per_core_s, gain = _line([(one.rate_per_s, one.rate_per_s / one.cores) for one in seen])
+    cpu, alike = fit_cpu(seen), _alike(seen)
+    waited = _nearest([one for one in alike if one.end_to_end_p95_s is not None], near_per_s)
     factors = [
-        Factor("per_core_s", per_core_s, "webhooks a core's second, at rest", f"measured: {runs}"),
-        Factor("gain", gain, "of them more for each a second", f"measured: {runs}"),
-        *_medians(seen, MEDIANS),
+        *_of_cpu(cpu, seen),
+        *_medians(alike, MEDIANS),
         *_medians(waited, WAITING),
-        _api_share(seen),
-        Factor("message_bytes", MESSAGE_OVERHEAD_BYTES, "bytes a webhook in the queue",
-               "assumed: what RabbitMQ keeps in memory beside the payload"),
-    ]  # fmt: skip
-    rates = [one.rate_per_s for one in seen]
+        *_largest_process(seen),
+        _api_share(alike),
+        *ASSUMED,
+    ]
+    rates, payloads = [one.rate_per_s for one in seen], [one.payload_bytes for one in seen]
     return Basis(
-        profiles.pop(), {one.name: one for one in factors}, (min(rates), max(rates)),
+        profiles.pop(), {one.name: one for one in factors}, cpu, (min(rates), max(rates)),
+        (min(payloads), max(payloads)),
         fmean(one.rate_per_s for one in waited) if waited else 0.0,
     )  # fmt: skip
+
+
+def _alike(seen: Sequence[Observation]) -> list[Observation]:
+    """Return the runs with payloads of the size that most have, of several the smallest."""
+    groups = [
+        [one for one in seen if size <= one.payload_bytes <= ALIKE * size]
+        for size in sorted({one.payload_bytes for one in seen})
+    ]
+    return max(groups, key=len)
 
 
 def _nearest(seen: Sequence[Observation], rate_per_s: float | None) -> list[Observation]:
@@ -116,17 +124,16 @@ def _nearest(seen: Sequence[Observation], rate_per_s: float | None) -> list[Obse
     return [one for one in seen if abs(one.rate_per_s - nearest) <= SAME_RATE * nearest]
 
 
-def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return where the line through (rate, webhooks of a core's second) begins, and its slope."""
-    rates, counts = [rate for rate, _ in points], [count for _, count in points]
-    mean_rate, mean_count = fmean(rates), fmean(counts)
-    if max(rates) - min(rates) <= SAME_RATE * max(rates):
-        return mean_count, 0.0
-    spread = sum((rate - mean_rate) ** 2 for rate in rates)
-    slope = sum((rate - mean_rate) * (count - mean_count) for rate, count in points) / spread
-    begin = mean_count - slope * mean_rate
-    # Noise can tilt a line: no webhook is dearer for being one of many, and none is free.
-    return (mean_count, 0.0) if slope < 0 or begin <= 0 else (begin, slope)
+def _of_cpu(law: CpuLaw, seen: Sequence[Observation]) -> list[Factor]:
+    source = f"measured: {', '.join(one.run for one in seen)}"
+    factors = [
+        Factor("own_us", 1e6 * law.own_s, "us of CPU a webhook, however many come", source),
+        Factor("shared_us", 1e6 * law.shared_s, "us more for one that comes alone", source),
+        Factor("half_per_s", law.half_per_s, "a second: there two share them", source),
+    ]
+    if not math.isclose(law.kib_s, 0.0):
+        factors.append(Factor("kib_us", 1e6 * law.kib_s, "us for each KiB of payload", source))
+    return factors
 
 
 def _overhead_s(one: Observation) -> float | None:
@@ -142,13 +149,19 @@ MEDIANS: tuple[Reading, ...] = (
     ("commits", "commits a webhook", lambda one: one.commits),
     ("wal_bytes", "bytes of WAL a webhook, of the whole server", lambda one: one.wal_bytes),
     ("disk_bytes", "bytes the database grew a webhook", lambda one: one.disk_bytes),
-    ("rss_bytes", "bytes, the largest process", lambda one: one.rss_bytes),
     ("database_connections", "connections a process", lambda one: one.database_connections),
+    ("host_cpu_share", "of the machine's CPU, everything on it", lambda one: one.host_cpu_share),
     ("overhead_s", "s in flight beside the receiver's time", _overhead_s),
 )  # fmt: skip
 WAITING: tuple[Reading, ...] = (
     ("waiting_p95_s", "s, p95 of sent to received", lambda one: one.end_to_end_p95_s),
 )
+ASSUMED = (
+    Factor("message_bytes", MESSAGE_OVERHEAD_BYTES, "bytes a webhook in the queue",
+           "assumed: what RabbitMQ keeps in memory beside the payload"),
+    Factor("held_bytes", HELD_BYTES, "bytes a webhook in flight",
+           "assumed: beside the payload, by the benchmark with 10,000 at once"),
+)  # fmt: skip
 
 
 def _medians(seen: Sequence[Observation], readings: Sequence[Reading]) -> list[Factor]:
@@ -160,6 +173,15 @@ def _medians(seen: Sequence[Observation], readings: Sequence[Reading]) -> list[F
             value = median(value for _run, value in known)
             found.append(Factor(name, value, unit, f"measured: {runs}"))
     return found
+
+
+def _largest_process(seen: Sequence[Observation]) -> list[Factor]:
+    """Return the largest of all runs: one with larger payloads keeps more of them at hand."""
+    known = [(one.rss_bytes, one.run) for one in seen if one.rss_bytes is not None]
+    if not known:
+        return []
+    largest, run = max(known)
+    return [Factor("rss_bytes", largest, "bytes, the largest process", f"measured: {run}")]
 
 
 def _api_share(seen: Sequence[Observation]) -> Factor:

@@ -1,4 +1,4 @@
-"""A short measurement for a plan: rates up to the one wanted, and the CPU of each role apart."""
+"""A short measurement for a plan: rates up to the one wanted, its payload, CPU by role."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from sureshot_lab.analysis.wording import size
+from sureshot_lab.capacity.payload_mix import mix_of
 from sureshot_lab.errors import LabError
 from sureshot_lab.result import RunResult, Verdict
 from sureshot_lab.runs.options import Options
@@ -18,36 +20,52 @@ from sureshot_lab.runs.run import run_scenario, write
 from sureshot_lab.scenario import Scenario, load_scenario
 
 SHARES = (0.2, 0.5, 1.0)
-MOST_PER_S = 1000.0
+MOST_PER_S = 1200.0
 """A laptop may hold that much; past it the last cost of a webhook is taken."""
 SECONDS = 15.0
 ROUNDS = 2
 """Every rate as often, the second time downwards: a machine that grows slower is no slope."""
+ANOTHER_BYTES = 32_660.0
+"""A second size of payload, so that the plan follows the payload; of catalogues."""
+ANOTHER_MOST_PER_S = 300.0
+"""Its rate: 10 MB/s leave the disk of a laptop idle."""
+FAR = 4.0
+"""It must be so many times larger or smaller than the one asked for."""
+
+Step = tuple[float, float]
+"""Webhooks a second, and the mean bytes of a payload."""
 
 
-def rates_towards(rate_per_s: float) -> tuple[float, ...]:
-    """Return the rates at which to measure for a demand of *rate_per_s*, in their order."""
+def steps_towards(rate_per_s: float, payload_bytes: float) -> tuple[Step, ...]:
+    """Return what to measure for a demand, in its order: three rates twice, another payload.
+
+    That payload is sent at the middle rate: the fewer share a webhook's cost, the less of it
+    is the payload's.
+    """
     upwards = tuple(share * min(rate_per_s, MOST_PER_S) for share in SHARES)
     turns = [upwards if turn % 2 == 0 else upwards[::-1] for turn in range(ROUNDS)]
-    return tuple(rate for rates in turns for rate in rates)
+    far = max(payload_bytes, ANOTHER_BYTES) >= FAR * min(payload_bytes, ANOTHER_BYTES)
+    another = ANOTHER_BYTES if far else 0.0
+    steps = [(rate, payload_bytes) for rates in turns for rate in rates]
+    return (*steps, (min(upwards[1], ANOTHER_MOST_PER_S), another))
 
 
 async def calibrate(
-    profile: str, receiver_s: float, rates_per_s: tuple[float, ...], options: Options,
+    profile: str, receiver_s: float, steps: tuple[Step, ...], options: Options,
     seconds: float = SECONDS,
     tell: Callable[[Progress], None] = silent, stop: asyncio.Event | None = None,
 ) -> list[tuple[RunResult, Path]]:  # fmt: skip
-    """Run the profile at each rate with receivers that take *receiver_s*; return the runs.
+    """Run the profile at each step with receivers that take *receiver_s*; return the runs.
 
-    A rate that is more than this machine can do is left out, if another one is left.
+    A step that is more than this machine can do is left out, if another one is left.
 
     Raises:
         LabError: every run is INVALID, or one cannot begin.
 
     """
     done = []
-    for rate in rates_per_s:
-        scenario = _scenario(profile, rate, seconds, receiver_s)
+    for step in steps:
+        scenario = scenario_of(profile, step, seconds, receiver_s)
         done.append(await run_by_role(scenario, options, tell, stop))
     valid = [one for one in done if one[0].verdict is not Verdict.INVALID]
     if not valid:
@@ -101,11 +119,14 @@ def cpu_s_by_role() -> dict[str, float]:
     return used
 
 
-def _scenario(profile: str, rate_per_s: float, seconds: float, receiver_s: float) -> Scenario:
+def scenario_of(profile: str, step: Step, seconds: float, receiver_s: float) -> Scenario:
+    """Return the load of one step; its receivers are plain HTTP, as those of every run."""
+    rate_per_s, payload_bytes = step
     changes = {
-        "title": f"Calibration: {profile}, {rate_per_s:.0f}/s",
+        "title": f"Calibration: {profile}, {rate_per_s:.0f}/s of {size(payload_bytes)}",
         "load.stages": [[seconds, rate_per_s, rate_per_s]],
         "load.warm_up_s": 1.0,
+        "payload.mix": mix_of(payload_bytes),
         "service.profile": profile,
         "sink.behaviour": [{"share": 1.0, "delay_s": receiver_s}] if receiver_s else [],
         "gates.targets": [],

@@ -23,6 +23,7 @@ class Observation:
     queue and record. ``receiver_s``: what receivers were told to take, else the median
     request by the service's histogram, coarse above some milliseconds. ``end_to_end_p95_s``:
     sent to received. ``api_share``: the part of the CPU that the role ``api`` took.
+    ``host_cpu_share``: of the machine's CPU, what everything on it used.
     """
 
     run: str
@@ -40,6 +41,7 @@ class Observation:
     disk_bytes: float | None = None
     rss_bytes: float | None = None
     database_connections: float | None = None
+    host_cpu_share: float | None = None
 
 
 def observe(result: RunResult) -> Observation:
@@ -78,6 +80,7 @@ def observe(result: RunResult) -> Observation:
         disk_bytes=_growth(result),
         rss_bytes=metrics.get("service_rss_max_bytes"),
         database_connections=None if connections is None else connections / processes,
+        host_cpu_share=metrics.get("host_cpu_share"),
     )
 
 

@@ -63,7 +63,8 @@ def check_prediction(seen: Sequence[Observation], held_out: Observation) -> list
 
 def _predictions(basis: Basis, held_out: Observation) -> list[Prediction]:
     rate = held_out.rate_per_s
-    found = [Prediction("CPU", "cores", basis.cores(rate), held_out.cores, gated=True)]
+    cores = basis.cores(rate, held_out.payload_bytes)
+    found = [Prediction("CPU", "cores", cores, held_out.cores, gated=True)]
     if held_out.in_flight is not None and held_out.receiver_s is not None:
         expected = basis.in_flight(rate, held_out.receiver_s)
         found.append(

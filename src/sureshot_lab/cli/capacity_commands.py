@@ -15,9 +15,10 @@ from sureshot_lab.errors import LabError
 
 if TYPE_CHECKING:
     from sureshot_lab.capacity.basis import Basis
+    from sureshot_lab.capacity.demand import Demand
     from sureshot_lab.capacity.kept_basis import KeptBasis
     from sureshot_lab.capacity.observation import Observation
-    from sureshot_lab.capacity.plan import Demand, Plan
+    from sureshot_lab.capacity.plan import Plan
     from sureshot_lab.capacity.prediction import Prediction
     from sureshot_lab.result import RunResult
     from sureshot_lab.scaling.prediction import Outlook
@@ -25,18 +26,19 @@ if TYPE_CHECKING:
 ACCEPTED = "sum(rate(sureshot_webhooks_accepted_total[5m]))"
 SEASONS_S = (86_400.0, 604_800.0)
 HORIZON_S = 86_400.0
+A_FEW = 3
+"""More runs than these are counted where they are told, not named."""
 ROUGH = (
     "Gated are CPU and in flight, at 15 % (in flight also at one request). The rest is told: "
     "commits and WAL a webhook fall as the rate rises, because batches grow."
 )
+MEASURES = "Measure now: three rates twice, and a second payload; two to four minutes."
 
 From = Annotated[
     list[Path] | None,
     typer.Option("--from", metavar="RUN", help="A run, or a file of --keep; repeatable."),
 ]
-Measure = Annotated[
-    bool, typer.Option("--measure", help="Measure now: three rates, twice; two to three minutes.")
-]
+Measure = Annotated[bool, typer.Option("--measure", help=MEASURES)]
 Keep = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Keep what the runs say, for --from.")
 ]
@@ -75,8 +77,11 @@ def capacity(
     measure: Measure = False,
     keep: Keep = None,
     check: Check = None,
-    retention_days: Annotated[float, typer.Option(min=0.01, help="Days webhooks are kept.")] = 7.0,
+    retention_days: Annotated[
+        float, typer.Option(min=0.01, help="Days webhooks are kept; the service's own default.")
+    ] = 30.0,
     max_in_flight: Annotated[int, typer.Option(min=1, help="Of each worker.")] = 10_000,
+    database_pool: Annotated[int, typer.Option(min=2, help="Connections of a process.")] = 8,
     price_core_hour: Annotated[float | None, typer.Option(min=0, help="Of one core.")] = None,
     price_gb_month: Annotated[float | None, typer.Option(min=0, help="Of one GiB kept.")] = None,
     traffic: Traffic = None,
@@ -94,7 +99,8 @@ def capacity(
     --p95, or with --check when CPU or in flight is more than 15 % off.
     """
     from sureshot_lab.capacity.basis import fit_basis  # noqa: PLC0415 - slow to load
-    from sureshot_lab.capacity.plan import Demand, plan_capacity  # noqa: PLC0415
+    from sureshot_lab.capacity.demand import Demand  # noqa: PLC0415
+    from sureshot_lab.capacity.plan import plan_capacity  # noqa: PLC0415
     from sureshot_lab.capacity.quantities import (  # noqa: PLC0415
         duration_s,
         rate_per_s,
@@ -104,8 +110,8 @@ def capacity(
     demand = Demand(
         rate_per_s=rate_per_s(rate), p95_s=duration_s(p95), payload_bytes=size_bytes(payload),
         receiver_s=duration_s(receiver_latency), retention_days=retention_days,
-        max_in_flight=max_in_flight, price_core_hour=price_core_hour,
-        price_gb_month=price_gb_month,
+        max_in_flight=max_in_flight, database_pool=database_pool,
+        price_core_hour=price_core_hour, price_gb_month=price_gb_month,
     )  # fmt: skip
     seen, elsewhere = _seen(from_ or [], profile, demand if measure else None, runs, keep)
     if check is not None:
@@ -163,13 +169,15 @@ def _seen(
 
 
 def _measured(profile: str, demand: Demand, runs: Path) -> list[RunResult]:
-    from sureshot_lab.capacity.calibrate import calibrate, rates_towards  # noqa: PLC0415 - slow
+    from sureshot_lab.analysis.wording import size  # noqa: PLC0415 - slow to load
+    from sureshot_lab.capacity.calibrate import calibrate, steps_towards  # noqa: PLC0415
     from sureshot_lab.runs.options import Options  # noqa: PLC0415
 
-    rates = rates_towards(demand.rate_per_s)
-    note(f"measuring the profile {profile} at {', '.join(f'{r:.0f}/s' for r in rates)}")
+    steps = steps_towards(demand.rate_per_s, demand.payload_bytes)
+    told = ", ".join(f"{rate:.0f}/s of {size(payload)}" for rate, payload in steps)
+    note(f"measuring the profile {profile} at {told}")
     options = Options(runs=runs, engine="native")
-    done = asyncio.run(calibrate(profile, demand.receiver_s, rates, options))
+    done = asyncio.run(calibrate(profile, demand.receiver_s, steps, options))
     return [result for result, _folder in done]
 
 
@@ -224,11 +232,12 @@ def _show(
     as_json: bool,
 ) -> None:  # fmt: skip
     from sureshot_lab.analysis.wording import number  # noqa: PLC0415 - slow to load
+    from sureshot_lab.capacity.plan import BESIDE  # noqa: PLC0415
 
     if as_json:
         print_json({"needs": plan.needs, "p95_kept": plan.kept, "warnings": plan.warnings,
                     "factors": list(basis.factors.values()),
-                    "capacity_per_s": plan.capacity_per_s,
+                    "capacity_per_s": plan.capacity_per_s, "not_in_it": BESIDE,
                     "reference": None if elsewhere is None else elsewhere.source,
                     "headroom": outlook and outlook.headroom})  # fmt: skip
         return
@@ -238,24 +247,27 @@ def _show(
         ("Need", "", "Unit", "How"),
         [(one.what, number(one.value), one.unit, one.how) for one in plan.needs],
     )
-    # Most factors are of all runs: naming these in each row would hide the others.
-    every = basis.factors["per_core_s"].source
+    every = basis.factors["own_us"].source
     print_line(f"\nBasis, {every}")
     print_table(
         ("Factor", "", "Unit", "Where from"),
         [
-            (
-                one.name,
-                number(one.value),
-                one.unit,
-                "measured: these runs" if one.source == every else one.source,
-            )
+            (one.name, number(one.value), one.unit, _whence(one.source, every))
             for one in basis.factors.values()
         ],
     )
+    print_line(f"\nNot in it: {', '.join(BESIDE)}.")
     for warning in plan.warnings:
         print_line(f"\nwarning: {warning}")
     for sentence in [] if outlook is None else ["", *outlook.headroom_says]:
         print_line(sentence)
     if plan.kept is not None:
         print_line(f"\np95 is {'kept' if plan.kept else 'NOT kept'}")
+
+
+def _whence(source: str, every: str) -> str:
+    """Return the source of a factor in short: most are of all runs, or of many of them."""
+    if source == every:
+        return "measured: these runs"
+    count = source.count(",") + 1
+    return f"measured: {count} of these runs" if count > A_FEW else source

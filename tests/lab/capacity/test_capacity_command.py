@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import msgspec
 import pytest
 
-from sureshot_lab.capacity.kept_basis import REFERENCE
+from sureshot_lab.analysis.wording import number
+from sureshot_lab.capacity.basis import fit_basis
+from sureshot_lab.capacity.kept_basis import reference_basis
+from sureshot_lab.errors import LabError
 from sureshot_lab.result import Conditions, Phase, RunResult, Sample, Verdict, write_result
 from tests.cli.command import HereRuns
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -112,14 +119,65 @@ def test_a_file_keeps_the_profiles_it_is_not_given_and_nothing_else_is_overwritt
     assert result.read_bytes() == before
 
 
-@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference is not measured yet")
+def _guide() -> dict[str, dict[str, str]]:
+    """Return the table of the guide: what each profile needs, by need, as it is printed."""
+    lines = (ROOT / "docs/how-to/plan-capacity.md").read_text().splitlines()
+    begin = lines.index("| need | cluster | postgres | embedded |")
+    table: dict[str, dict[str, str]] = {"cluster": {}, "postgres": {}, "embedded": {}}
+    for line in lines[begin + 2 :]:
+        if not line.startswith("|"):
+            break
+        need, *values = (cell.strip() for cell in line.strip("|").split("|"))
+        for profile, value in zip(table, values, strict=True):
+            if value:
+                table[profile][need] = value
+    return table
+
+
 @pytest.mark.parametrize("profile", ["cluster", "postgres", "embedded"])
 def test_the_reference_that_is_shipped_plans_what_the_guide_shows(
     here: HereRuns, profile: str
 ) -> None:
-    ran = here(*TYPED, "--profile", profile)
-    assert ran.code in {0, 1}, ran.err
-    assert "not on yours: --measure does it here" in ran.out
+    ran = here(*TYPED, "--profile", profile, "--json")
+    assert ran.code == 0, ran.err
+    told = {
+        one["what"]: f"{number(one['value'])} {one['unit']}".strip() for one in ran.json["needs"]
+    }
+    assert told == _guide()[profile]
+    assert ran.json["p95_kept"] is True
+    # What is asked for lies within what was measured: a plan from elsewhere, but no guess.
+    assert not any("highest rate" in one or "payloads" in one for one in ran.json["warnings"])
+    assert "TLS to receivers" in ran.json["not_in_it"][0]
+    assert "not on yours: --measure does it here" in here(*TYPED, "--profile", profile).out
+
+
+@pytest.mark.parametrize("profile", ["cluster", "postgres", "embedded"])
+def test_each_rate_of_the_reference_is_foretold_by_the_others(profile: str) -> None:
+    reference = reference_basis(profile)
+    assert reference is not None
+    usual = [one for one in reference.seen if one.payload_bytes < 1000]
+    rates = sorted({round(one.rate_per_s) for one in usual})
+    assert len(rates) >= 4
+    for held in rates:
+        basis = fit_basis([one for one in reference.seen if round(one.rate_per_s) != held])
+        measured = median(one.cores for one in usual if round(one.rate_per_s) == held)
+        # Between the others as near as a check asks for; the ends are beyond all that is known,
+        # and on the machine of the reference a full CPU made batches larger than the rate alone.
+        most = 0.40 if held in {rates[0], rates[-1]} else 0.15
+        assert basis.cores(held, 312) == pytest.approx(measured, rel=most), held
+
+
+def test_a_measurement_sends_the_payload_that_was_typed(
+    here: HereRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_wanted: Any) -> list[Any]:
+        raise LabError("nothing is measured here")
+
+    monkeypatch.setattr("sureshot_lab.capacity.calibrate.calibrate", nothing)
+    ran = here(*TYPED, "--measure")
+    assert ran.code == 3
+    assert "167/s of 2 KiB, 417/s of 2 KiB, 833/s of 2 KiB" in ran.err
+    assert ran.err.count("31.9 KiB") == 1
 
 
 def test_the_p95_is_that_of_the_runs_nearest_to_the_demand(here: HereRuns, tmp_path: Path) -> None:
@@ -140,7 +198,7 @@ def test_the_p95_is_that_of_the_runs_nearest_to_the_demand(here: HereRuns, tmp_p
 def test_traffic_tells_in_how_many_days_what_is_planned_is_full(
     here: HereRuns, tmp_path: Path
 ) -> None:
-    a = _kept_run(tmp_path, "run-a", 100.0, 0.2)
+    a = _kept_run(tmp_path, "run-a", 600.0, 1.2)
     # Daily peaks of 410, 420 ... 500/s; one worker and one API hold 70 % of a core's 500/s each.
     rows = [(day, hour) for day in range(10) for hour in range(24)]
     (tmp_path / "requests.csv").write_text(
@@ -170,13 +228,15 @@ def test_a_plan_tells_each_factor_with_its_runs(here: HereRuns, tmp_path: Path) 
     assert ran.code == 0, ran.err
     told = msgspec.json.decode(ran.out)
     factors = {one["name"]: one for one in told["factors"]}
-    assert factors["per_core_s"]["value"] == pytest.approx(375)
-    assert factors["gain"]["value"] == pytest.approx(1.25)
-    assert factors["per_core_s"]["source"] == "measured: run-a, run-b"
+    # 2,000 us at 100/s and 1,333 at 300/s, of which a tenth is the least that is each one's own.
+    assert factors["own_us"]["value"] == pytest.approx(133, rel=0.05)
+    assert factors["shared_us"]["value"] == pytest.approx(2585, rel=0.05)
+    assert factors["half_per_s"]["value"] == pytest.approx(260, rel=0.05)
+    assert factors["own_us"]["source"] == "measured: run-a, run-b"
     assert factors["overhead_s"]["value"] == pytest.approx(0.02)
     assert factors["disk_bytes"]["value"] == pytest.approx(1500)
     needs = {one["what"]: one["value"] for one in told["needs"]}
-    assert needs["CPU"] == pytest.approx(500 / 750)
+    assert needs["CPU"] == pytest.approx(0.509, rel=0.02)
     assert needs["in flight"] == pytest.approx(500 * 0.32)
     assert needs["p95 to delivered"] == pytest.approx(350)
     late = here(
@@ -190,8 +250,8 @@ def test_a_plan_tells_each_factor_with_its_runs(here: HereRuns, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"cores": 0.32 / 1.2}, 1),
-        ({"cores": 0.32 / 1.14}, 0),
+        ({"cores": 0.319 / 1.2}, 1),
+        ({"cores": 0.319 / 1.14}, 0),
         # 20 % less in flight than was foretold; then a fifth more commits, which are only told.
         ({"in_flight": 0.1 / 1.2}, 1),
         ({"commits": 0.6}, 0),
@@ -206,7 +266,7 @@ def test_a_check_fails_where_cpu_or_in_flight_is_too_far_off(
     ran = here("lab", "capacity", "--from", a, "--from", b, "--from", c, "--check", c)
     assert ran.code == code, ran.err
     assert ran.out.count("too far off") == code
-    assert ("+20.0 %" in ran.out) is (code == 1)
+    assert bool(re.search(r"\+(19|20)\.\d %", ran.out)) is (code == 1)
     assert {"CPU", "in flight", "commits", "WAL", "connections"} <= {
         line.split("  ")[0] for line in ran.out.splitlines()
     }
