@@ -22,7 +22,7 @@ from sureshot_lab.scenario import Scenario, load_scenario
 SHARES = (0.2, 0.5, 1.0)
 MOST_PER_S = 1200.0
 """A laptop may hold that much; past it the last cost of a webhook is taken."""
-SECONDS = 15.0
+SECONDS = 12.0
 ROUNDS = 2
 """Every rate as often, the second time downwards: a machine that grows slower is no slope."""
 ANOTHER_BYTES = 32_660.0
