@@ -52,6 +52,18 @@ async def _lease(store: PostgresStore, owner: str | None = "p_1", **changes: obj
     return added.lease
 
 
+async def test_processes_that_look_at_once_never_share_a_webhook(url: str) -> None:
+    stores = [await _opened(url, f"p_{n}") for n in range(4)]
+    await stores[0].add([(webhook(lane=f"l{n % 7}"), False) for n in range(400)], terms())
+    for _ in range(3):
+        calls = [one.lease_due(40, 10, NOON, terms(f"p_{n}")) for n, one in enumerate(stores)]
+        leased = [due.leases for due in await asyncio.gather(*calls)]
+        ids = [lease.webhook_id for leases in leased for lease in leases]
+        assert len(ids) == len(set(ids)) > 40
+    for one in stores:
+        await one.close()
+
+
 async def _partitions(url: str) -> list[str]:
     connection = await asyncpg.connect(url)
     rows = await connection.fetch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +34,8 @@ class DueQuery:
     """
 
     def __init__(self) -> None:
+        # Two on one walk would move it on for each other, and meet a lane twice.
+        self._turn = asyncio.Lock()
         self._walk = LaneWalk()
         self._wake_us = NEVER_US
 
@@ -48,7 +51,7 @@ class DueQuery:
     ) -> Due:
         """See ``Store.lease_due``."""
         now_us = to_us(now)
-        async with database.connection() as connection:
+        async with self._turn, database.connection() as connection:
             paused, next_end = await connection.fetchrow(SQL["paused_and_next_end"])
             if paused:
                 return Due([], None)
