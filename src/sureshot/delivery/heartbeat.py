@@ -24,6 +24,8 @@ TRUSTED_S = 3.0
 STEADY_S = 2.5
 """A longer gap between two beats of this process means that the store was away."""
 ANCHOR_S = 10.0
+STEP_S = 2.0
+"""By more than this the store's clock does not run away from this machine's between two beats."""
 
 log = get_logger()
 
@@ -55,6 +57,7 @@ class Heartbeat:
         self._anchored_s = float("-inf")
         self._last_s = float("-inf")
         self._steady_since_s = float("inf")
+        self._store_at: datetime | None = None
         self._moved = (0, 0)
         self._empty_looks = 0
         self._woken = asyncio.Event()
@@ -101,9 +104,9 @@ class Heartbeat:
         )  # fmt: skip
         began_s = self._clock.monotonic()
         census = await self._store.beat(beat)
-        if began_s - self._last_s > STEADY_S:
+        if began_s - self._last_s > STEADY_S or self._stepped(census.now, began_s):
             self._steady_since_s = began_s
-        self._last_s = began_s
+        self._last_s, self._store_at = began_s, census.now
         self.census = census
         if census.slot is not None:
             self._use_slot(census.slot)
@@ -117,8 +120,18 @@ class Heartbeat:
             self.on_rejoin()
         self.on_census(census)
 
+    def _stepped(self, store_at: datetime | None, began_s: float) -> bool:
+        """Whether the store's clock was set since the last beat: who lives looks silent then."""
+        if store_at is None or self._store_at is None:
+            return False
+        passed_s = (store_at - self._store_at).total_seconds()
+        if abs(passed_s - (began_s - self._last_s)) <= STEP_S:
+            return False
+        log.warning("heartbeat.clock_stepped", seconds=round(passed_s - began_s + self._last_s, 1))
+        return True
+
     def _steady(self) -> bool:
-        """Whether the others' silence is theirs: the store itself was there all the time."""
+        """Whether the others' silence is theirs: the store was there, and its clock was not set."""
         return self._last_s - self._steady_since_s > SILENT_S
 
     async def _take_over(self) -> None:
