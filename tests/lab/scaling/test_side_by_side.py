@@ -121,6 +121,7 @@ def test_a_steady_load_is_left_alone_for_hours_whatever_a_replica_does(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_the_batch_at_nine_is_met_on_the_third_day() -> None:
     trace = make_trace("daily", 9)
     ours, hpa = play(Sureshot(SITE), trace, SITE), play(HpaOnCpu(SITE), trace, SITE)
