@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests.support.servers import missing_servers
+
+# A shell has it ignored in what it starts in the background, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NEEDS_SERVERS = ("tests/cluster/", "[postgres", "[rabbitmq", "-postgres", "-rabbitmq")
 """What a test's id holds when it needs PostgreSQL or RabbitMQ."""

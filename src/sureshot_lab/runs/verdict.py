@@ -53,11 +53,12 @@ def decide(evidence: Evidence, gates: Sequence[Gate]) -> tuple[Verdict, list[str
     lost = [gate for gate in broken if gate.name == PROOF_OF_LOSS]
     if lost and not evidence.ledger_gap:
         return Verdict.FAIL, [*map(gate_told, broken), *doubts]
+    # A run that ended early has not measured what it would have: that goes without saying.
+    empty = [] if evidence.stopped_early or evidence.broken else _empty(evidence, gates)
     if doubts:
-        return Verdict.INVALID, [*doubts, *map(gate_told, broken)]
+        return Verdict.INVALID, [*doubts, *map(gate_told, broken), *empty]
     if broken:
         return Verdict.FAIL, list(map(gate_told, broken))
-    empty = _empty(evidence, gates)
     if empty:
         return Verdict.INVALID, empty
     return Verdict.PASS, [f"all {len(gates)} gates hold"]

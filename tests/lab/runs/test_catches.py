@@ -71,7 +71,7 @@ async def test_a_generator_stopped_for_a_second_is_invalid_not_a_fail(
     assert result.metrics["generator_lag_p99_s"] >= 0.5
     assert result.metrics["dropped_requests"] == 0
     assert result.verdict is Verdict.INVALID
-    assert "the generator was late by itself" in result.reasons[0]
+    assert any("the generator was late by itself" in reason for reason in result.reasons)
 
 
 async def test_one_submission_in_twenty_refused_is_a_fail(run: Run, tmp_path: Path) -> None:

@@ -134,3 +134,11 @@ def test_a_refused_token_is_named() -> None:
         ErrorCount(what="status 401", count=90, first_at_s=0),
     ]
     assert main_error(errors, 100).startswith("90 of 100 submissions ended in status 401: the tok")
+
+
+def test_what_was_not_measured_is_told_beside_a_doubt_too() -> None:
+    verdict, reasons = decide(evidence(steal_share=0.5), [gate(value=None, passed=None)])
+    assert verdict is Verdict.INVALID
+    assert [reason.split()[0] for reason in reasons] == ["the", "Success-Rate"]
+    _verdict, reasons = decide(evidence(stopped_early=True), [gate(value=None, passed=None)])
+    assert len(reasons) == 1
