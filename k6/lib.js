@@ -195,10 +195,11 @@ export function failedShare() {
   return Number((1 - TARGETS['success-rate']).toFixed(9));
 }
 
-// Ramps round by an arrival or two at each stage; 1 % less than planned is still all of it.
+// Loads round by an arrival or two at each stage; 1 % less than planned is still all of it.
 function volume(scenarios) {
   const sum = scenarios.reduce((total, scenario) => total + planned(scenario), 0);
-  return Math.max(1, Math.floor(sum * 0.99) - 2);
+  const stages = scenarios.reduce((total, { stages: each = [0] }) => total + each.length, 0);
+  return Math.max(1, Math.floor(sum * 0.99) - 2 * stages);
 }
 
 // ---- set-up and clean-up
