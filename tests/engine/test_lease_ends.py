@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sureshot.cli.sink_server import Behaviour, SinkServer
+from sureshot.service import Service
 from tests.support.clock import HurriedClock
 from tests.support.http import call, submit, wait_for_status
 from tests.support.service import running_service
@@ -16,7 +17,12 @@ BEAT_S = 1.2
 """After this a process that was silent is trusted again."""
 
 
-@pytest.mark.parametrize("timeout_of", ["endpoint", "webhook"])
+async def _endpoint(service: Service, url: str, **rules: object) -> str:
+    made = await call(service.url, "POST", "/api/v1/endpoints", {"name": "A", "url": url, **rules})
+    return str(made.json["id"])
+
+
+@pytest.mark.parametrize("timeout_of", ["endpoint", "webhook", "endpoint of the url"])
 async def test_a_lease_that_waited_lasts_as_long_as_its_own_attempt_may(
     tmp_path: Path, timeout_of: str
 ) -> None:
@@ -24,12 +30,12 @@ async def test_a_lease_that_waited_lasts_as_long_as_its_own_attempt_may(
     sink, clock = SinkServer(Behaviour.SLOW, delay_s=2.0), HurriedClock()
     target = f"http://127.0.0.1:{await sink.start()}/"
     async with running_service(tmp_path, clock=clock, max_in_flight=1) as service:
-        body: dict[str, object] = {"name": "A", "url": target}
-        if timeout_of == "endpoint":
-            body["timeoutSeconds"] = 50
-        endpoint_id = (await call(service.url, "POST", "/api/v1/endpoints", body)).json["id"]
-        more = {"timeoutSeconds": 50} if timeout_of == "webhook" else {}
-        ids = [await submit(service.url, endpointId=endpoint_id, **more) for _ in range(2)]
+        long: dict[str, object] = {"timeoutSeconds": 50}
+        of_webhook = timeout_of == "webhook"
+        endpoint_id = await _endpoint(service, target, **({} if of_webhook else long))
+        whither = {"url": target} if "url" in timeout_of else {"endpointId": endpoint_id}
+        body = {**whither, **(long if of_webhook else {})}
+        ids = [await submit(service.url, **body) for _ in range(2)]
         clock.advance(35)
         await asyncio.sleep(BEAT_S)
         async with asyncio.timeout(10):
@@ -51,8 +57,7 @@ async def test_behind_a_quick_one_waits_none_whose_lease_would_end_under_it(
     sink, clock = SinkServer(Behaviour.SLOW, delay_s=1.5), HurriedClock()
     target = f"http://127.0.0.1:{await sink.start()}/"
     async with running_service(tmp_path, clock=clock) as service:
-        body = {"name": "A", "url": target, "maxInFlight": 1, "timeoutSeconds": 30}
-        endpoint_id = (await call(service.url, "POST", "/api/v1/endpoints", body)).json["id"]
+        endpoint_id = await _endpoint(service, target, maxInFlight=1, timeoutSeconds=30)
         ids = [await submit(service.url, endpointId=endpoint_id) for _ in range(2)]
         ids.append(await submit(service.url, endpointId=endpoint_id, timeoutSeconds=50))
         clock.advance(20)

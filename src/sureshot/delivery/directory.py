@@ -118,9 +118,9 @@ class Directory:
         """Return the endpoint of that id, whoever's it is."""
         return self._endpoints.get(endpoint_id)
 
-    def timeout_s(self, endpoint_id: str | None) -> float:
-        """Return how long an attempt takes at most, unless its webhook says otherwise."""
-        endpoint = None if endpoint_id is None else self._endpoints.get(endpoint_id)
+    def timeout_s(self, lease: Lease) -> float:
+        """Return how long an attempt of *lease* takes at most, unless it says otherwise itself."""
+        endpoint = self._endpoint_of(lease)
         return (endpoint and endpoint.timeout_s) or self._defaults.timeout_s
 
     def endpoint_for_url(self, tenant: str, url: str) -> Endpoint | None:
@@ -235,21 +235,26 @@ class Directory:
 
     def _prepare(self, lease: Lease) -> Destination | None:
         now = self._clock.now()
+        endpoint = self._endpoint_of(lease)
         if lease.endpoint_id is not None:
-            endpoint = self._endpoints.get(lease.endpoint_id)
             if endpoint is None:
                 return None
             made = destination_of_endpoint(endpoint, endpoint.url, now, self._defaults)
             self._of_endpoint[endpoint.id] = made
             return made
         url = lease.url or ""
-        endpoint = self._by_url.get((lease.tenant, url)) or self._disabled(lease.lane)
         if endpoint is None:
             made = destination_of_url(url, self.tenant(lease.tenant), now, self._defaults)
         else:
             made = destination_of_endpoint(endpoint, url, now, self._defaults)
         self._of_url.put((lease.tenant, url, lease.lane), made)
         return made
+
+    def _endpoint_of(self, lease: Lease) -> Endpoint | None:
+        """Return the endpoint whose rules *lease* is sent by; None if there is none."""
+        if lease.endpoint_id is not None:
+            return self._endpoints.get(lease.endpoint_id)
+        return self._by_url.get((lease.tenant, lease.url or "")) or self._disabled(lease.lane)
 
     def _disabled(self, lane: str) -> Endpoint | None:
         """Return the disabled endpoint whose lane this is: what was sent to its url waits too."""

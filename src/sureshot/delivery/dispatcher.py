@@ -278,7 +278,7 @@ class Dispatcher:
     def _release_ending(self, lane: Lane, now: datetime) -> None:
         if not lane.waiting:
             return
-        usual_s = self._directory.timeout_s(lane.waiting[0].endpoint_id) + LEASE_MARGIN_S
+        usual_s = self._directory.timeout_s(lane.waiting[0]) + LEASE_MARGIN_S
         usual = now + timedelta(seconds=usual_s)
         # All of them: behind one that has time enough may wait another that takes longer.
         for _ in range(len(lane.waiting)):
@@ -294,7 +294,7 @@ class Dispatcher:
         return lease.expires_at < self._needs(lease, now)
 
     def _needs(self, lease: Lease, now: datetime) -> datetime:
-        timeout_s = lease.timeout_s or self._directory.timeout_s(lease.endpoint_id)
+        timeout_s = lease.timeout_s or self._directory.timeout_s(lease)
         return now + timedelta(seconds=timeout_s + LEASE_MARGIN_S)
 
 
