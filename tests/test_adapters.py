@@ -14,12 +14,12 @@ import sureshot.process
 settings = Settings(database_url=sys.argv[1], queue_url=sys.argv[2], secret_key="A" * 43 + "=")
 make_store(settings)
 make_queue(settings, make_clock(settings)[0], "all", lambda _depth, _size: None)
-print(*(name for name in ("asyncpg", "aiormq") if name in sys.modules))
+print(*(name for name in sys.argv[3:] if name in sys.modules))
 """
 
 
 def _loaded(database_url: str, queue_url: str) -> list[str]:
-    command = [sys.executable, "-c", STARTED, database_url, queue_url]
+    command = [sys.executable, "-c", STARTED, database_url, queue_url, *DRIVERS]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     return ran.stdout.split()
 

@@ -247,6 +247,8 @@ def test_a_busy_api_process_wants_another_one() -> None:
         made.cpu_s["a"] = 0.97 * second
         made.flow(1, per_s=10, taken_per_s=10)
     assert made.wanted("api") == 2
+    assert "CPU" in made.scaling.advice["api"].reasons[0]
+    assert made.scaling.advice["worker"].need.cpu is None, "CPU counts for its capacity"
     made.second(b=("api", 0, 0, 0, 0.0))
     for second in range(1, 90):
         made.cpu_s |= {"a": 87 + 0.97 * second, "b": 0.01 * second}

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from sureshot.domain.model import ErrorKind, Outcome, WebhookState
 from sureshot.domain.retry import STANDARD_SCHEDULE_S, RetryPolicy, slow_down_s
-from sureshot.domain.retry_after import parse_retry_after
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 POLICY = RetryPolicy()
@@ -79,32 +78,3 @@ def test_an_overloaded_receiver_slows_its_whole_endpoint(status: int) -> None:
 @pytest.mark.parametrize("status", [None, 200, 400, 404, 500, 501])
 def test_other_answers_slow_nothing(status: int | None) -> None:
     assert slow_down_s(_outcome(status, 30)) is None
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("120", 120),
-        (" 7 ", 7),
-        ("0", 0),
-        ("Thu, 31 Jan 2030 12:01:00 GMT", 60),
-        ("Thursday, 31-Jan-30 12:01:00 GMT", 60),
-        ("Thu Jan 31 12:01:00 2030", 60),
-        ("Thu, 31 Jan 2030 11:00:00 GMT", 0),
-        ("99999999999999999999", 315360000),
-        ("-1", None),
-        ("1.5", None),
-        ("soon", None),
-        ("", None),
-        ("\u0661", None),
-        ("Thu, 99 Jan 2030 12:01:00 GMT", None),
-    ],
-)
-def test_retry_after_in_every_form(value: str, expected: float | None) -> None:
-    assert parse_retry_after(value, NOW) == expected
-
-
-@given(st.text(max_size=40))
-def test_a_garbage_retry_after_never_raises(value: str) -> None:
-    asked_s = parse_retry_after(value, NOW)
-    assert asked_s is None or 0 <= asked_s <= 10 * 365 * 86400

@@ -190,7 +190,9 @@ def test_what_the_pages_tell_kubectl_to_touch_is_there() -> None:
     names = {word for line in told for word in re.findall(r"(?<![=/.\w-])webhook-[a-z-]+", line)}
     assert len(names) >= 4
     assert names <= there, names - there
-    for selected in re.findall(r" -l (\S+)=(\S+)", "\n".join(told)):
+    every = re.findall(r" -l (\S+)=(\S+)", "\n".join(told))
+    assert every
+    for selected in every:
         assert any(selected in labels(one).items() for one in built.processes), selected
 
 

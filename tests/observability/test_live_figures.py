@@ -23,7 +23,7 @@ from tests.support.service import ADMIN_TOKEN, API_TOKEN
 BACKLOG_LIMIT = 40
 SETTINGS = {"SURESHOT_BACKLOG_LIMIT": str(BACKLOG_LIMIT)}
 MENTIONED = re.compile(r"(?<![:\w])(?:sureshot|http|process)_[a-z_]+[a-z]\b")
-NOT_METRICS = re.compile(r"sureshot_lab\b|http_req_|http_reqs\b|http_server|http_connection")
+NOT_METRICS = re.compile(r"sureshot_lab\b|http_req_|http_reqs\b|http_server|http_connection$")
 
 
 @pytest.fixture(scope="module")

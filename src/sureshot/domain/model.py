@@ -119,7 +119,8 @@ class Lease(msgspec.Struct, frozen=True, gc=False, array_like=True):
     secrets are looked up when sending, so they are never stale and never lie
     in a broker. ``attempt_number`` is what this attempt will be called, from 1;
     ``schedule_step`` is the same count since the schedule was last restarted.
-    ``due_at`` is None for what was due when it was accepted, and from the second attempt on.
+    ``due_at``: when a first attempt became due after it was accepted (``deliverAt``, postponed,
+    retried by hand), else None.
     """
 
     webhook_id: str

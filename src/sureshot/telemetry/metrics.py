@@ -58,7 +58,7 @@ class Metrics:
         self.accepted = 0
         self.attempts: Counter[str] = Counter()
         self.finished: Counter[str] = Counter()
-        self.rejections: Counter[str] = Counter()
+        self.rejections: Counter[str] = Counter(dict.fromkeys(REFUSALS, 0))
         self.duplicates_refused = 0
         self.poisoned: Gauge = _none
         self.queue_latency = Histogram()
@@ -129,8 +129,9 @@ class _ServiceCollector(Collector):
         yield _labelled(
             "sureshot_webhooks_finished", "Webhooks that became final", "status", finished
         )
-        rejections = {**dict.fromkeys(REFUSALS, 0), **metrics.rejections}
-        yield _labelled("sureshot_rejected", "Submissions refused at a limit", "reason", rejections)
+        yield _labelled(
+            "sureshot_rejected", "Submissions refused at a limit", "reason", metrics.rejections
+        )
         yield _requests(metrics.calls)
 
     def _histograms(self) -> Iterable[Metric]:

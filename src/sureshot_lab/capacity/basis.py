@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from sureshot_lab.capacity.cpu import ALIKE, CpuLaw, fit_cpu
+from sureshot_lab.capacity.cpu import ALIKE, SAME_RATE, CpuLaw, fit_cpu
 from sureshot_lab.capacity.observation import Observation
 from sureshot_lab.errors import LabError
 
-SAME_RATE = 0.05
 """Rates no further apart than this share are one rate."""
 BEYOND = 1.1
 """A rate may lie so many times above the highest one measured: further on CPU is a guess."""

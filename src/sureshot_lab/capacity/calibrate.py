@@ -11,7 +11,7 @@ import msgspec
 import psutil
 
 from sureshot_lab.analysis.wording import size
-from sureshot_lab.capacity.payload_mix import mix_of
+from sureshot_lab.capacity.payload_mix import LADDER, mix_of
 from sureshot_lab.errors import LabError
 from sureshot_lab.result import RunResult, Verdict
 from sureshot_lab.runs.options import Options
@@ -21,7 +21,7 @@ from sureshot_lab.scenario import Scenario, load_scenario
 
 SHARES = (0.2, 0.5, 1.0)
 MOST_PER_S = 1200.0
-"""A laptop may hold that much; past it the last cost of a webhook is taken."""
+"""A laptop may hold that much; past it a plan goes by the fitted law, and says so."""
 SECONDS = 12.0
 ROUNDS = 2
 """Every rate as often, the second time downwards: a machine that grows slower is no slope."""
@@ -39,13 +39,13 @@ Step = tuple[float, float]
 def steps_towards(rate_per_s: float, payload_bytes: float) -> tuple[Step, ...]:
     """Return what to measure for a demand, in its order: three rates twice, another payload.
 
-    That payload is sent at the middle rate: the fewer share a webhook's cost, the less of it
-    is the payload's.
+    That payload is sent at the middle rate, 300/s at most: the fewer share a webhook's cost,
+    the less of it is the payload's.
     """
     upwards = tuple(share * min(rate_per_s, MOST_PER_S) for share in SHARES)
     turns = [upwards if turn % 2 == 0 else upwards[::-1] for turn in range(ROUNDS)]
     far = max(payload_bytes, ANOTHER_BYTES) >= FAR * min(payload_bytes, ANOTHER_BYTES)
-    another = ANOTHER_BYTES if far else 0.0
+    another = ANOTHER_BYTES if far else LADDER[0][1]
     steps = [(rate, payload_bytes) for rates in turns for rate in rates]
     return (*steps, (min(upwards[1], ANOTHER_MOST_PER_S), another))
 

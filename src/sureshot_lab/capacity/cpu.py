@@ -15,6 +15,8 @@ from sureshot_lab.capacity.observation import Observation
 KIB = 1024.0
 LEAST_OWN = 0.1
 """However many share it, a webhook costs this part of the cheapest one measured."""
+SAME_RATE = 0.05
+"""Rates no further apart than this share are one rate: nothing is told of what is shared."""
 ALIKE = 1.5
 """Payloads no further apart than this factor are of one size: nothing is told of a KiB's cost."""
 CANDIDATES = 240
@@ -59,7 +61,7 @@ class CpuLaw:
 def fit_cpu(seen: Sequence[Observation]) -> CpuLaw:
     """Return the law nearest to *seen*, by squared errors as shares; no part is below 0.
 
-    Rates that lie too near to each other share nothing, payloads alike in size cost nothing
+    Where there is one rate nothing is shared, and payloads alike in size cost nothing
     by the KiB. With two rates alone the own part is the least there is.
     """
     rates = np.array([one.rate_per_s for one in seen])
@@ -68,6 +70,8 @@ def fit_cpu(seen: Sequence[Observation]) -> CpuLaw:
     if sizes.max() <= ALIKE * sizes.min():
         sizes = np.zeros_like(sizes)
     least_s = LEAST_OWN * float(costs.min())
+    if rates.max() - rates.min() <= SAME_RATE * rates.max():
+        return _fit(np.full(len(rates), math.inf), costs, sizes, least_s, 1.0)[0]
     best, nearest = CpuLaw(least_s, 0.0, 1.0), math.inf
     # From the most sharing to the least: two rates fit many, and more sharing foretells better.
     for half in np.geomspace(20 * rates.max(), rates.min() / 20, CANDIDATES):
@@ -80,7 +84,10 @@ def fit_cpu(seen: Sequence[Observation]) -> CpuLaw:
 def _fit(
     rates: Floats, costs: Floats, sizes: Floats, least_s: float, half: float
 ) -> tuple[CpuLaw, float]:
-    """Return the law with *half*, and the sum of its squared errors as shares."""
+    """Return the law with *half*, and the sum of its squared errors as shares.
+
+    At infinite *rates* nothing is left of what is shared.
+    """
     parts = np.stack([np.ones_like(rates), 1 / (1 + rates / half), sizes], axis=1)
     found, rest = nnls(parts / costs[:, None], 1 - least_s / costs)
     own, shared, kib = (float(part) for part in found)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-SMALL = {"user.created": 0.4, "order.completed": 0.4, "payment.failed": 0.2}
+from sureshot_lab.scenario import Payload
+
+SMALL = Payload().mix
 """What scenarios send where they say nothing else."""
 LADDER: tuple[tuple[dict[str, float], float], ...] = (
     (SMALL, 312.0),

@@ -34,7 +34,8 @@ class Plan:
     kept: bool | None
     warnings: list[str]
     capacity_per_s: float
-    """What is planned holds that much with one replica gone: CPU and slots at their target."""
+    """What is planned holds that much with one replica gone: CPU and slots at their target,
+    or 10 % above the highest rate measured."""
 
     def need(self, what: str) -> float:
         """Return the value of the need called *what*; raises ``KeyError``."""

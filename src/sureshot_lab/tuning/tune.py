@@ -35,7 +35,7 @@ ALL_DONE = 0.97
 class Plan:
     """What to tune. *scenario* is as long as a trial; *repeats*: runs of each side at the end.
 
-    *told* are settings of every run: what a file says that is not searched.
+    *told* are settings of every run, from a file; a point takes the place of what is searched.
     """
 
     scenario: Scenario

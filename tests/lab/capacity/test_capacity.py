@@ -15,6 +15,7 @@ import yaml
 from sureshot.config import Settings
 from sureshot_lab.capacity.basis import Basis, fit_basis
 from sureshot_lab.capacity.calibrate import MOST_PER_S, calibrate, scenario_of, steps_towards
+from sureshot_lab.capacity.cpu import fit_cpu
 from sureshot_lab.capacity.demand import (
     IN_FLIGHT_BYTES,
     PAYLOAD_BYTES_AT_MOST,
@@ -87,6 +88,15 @@ def test_a_rate_that_was_left_out_is_foretold_beyond_the_others_too() -> None:
         rest = [rate for rate in (100.0, 250.0, 500.0, 1000.0) if rate != held]
         foretold = _basis(*rest).cores(held, 1000)
         assert foretold == pytest.approx(held * _each_s(held), rel=0.1), held
+
+
+def test_two_runs_at_one_rate_tell_nothing_of_what_is_shared() -> None:
+    seen = [
+        _seen(rate, cores=rate * cost_us / 1e6)
+        for rate, cost_us in ((99.9, 2000.0), (100.2, 1900.0))
+    ]
+    law = fit_cpu(seen)
+    assert law.cores(1000, 312) == pytest.approx(10 * law.cores(100, 312))
 
 
 def test_noise_makes_no_webhook_free_and_none_dearer_in_company() -> None:
@@ -253,7 +263,7 @@ def test_a_calibration_measures_every_rate_twice_and_a_second_payload() -> None:
         (600.0, 2048.0), (300.0, 2048.0), (120.0, 2048.0), (300.0, 32_660.0),
     )  # fmt: skip
     assert max(rate for rate, _payload in steps_towards(5000.0, 300.0)) == MOST_PER_S
-    assert steps_towards(100.0, 30_000.0)[-1] == (50.0, 0.0)
+    assert steps_towards(100.0, 30_000.0)[-1] == (50.0, 312.0)
 
 
 @pytest.mark.parametrize("wanted", [312.0, 2048.0, 10_240.0, 60_000.0])

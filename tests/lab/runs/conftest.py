@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ SMALL: dict[str, Any] = {
 }
 """What makes ``smoke`` a matter of seconds."""
 
+REPEATS = 2
+STOLEN = "of the CPU away"
+"""A run whose host had other guests to serve says nothing, whatever is asked: it is repeated."""
+
 Run = Callable[..., Awaitable[RunResult]]
 
 
@@ -27,7 +32,11 @@ def run(tmp_path: Path) -> Run:
     """Return a function that runs a small scenario, changed as told, and returns its result."""
 
     async def made(
-        changes: dict[str, Any] | None = None, *, scenario: str = "smoke", **options: Any
+        changes: dict[str, Any] | None = None,
+        *,
+        scenario: str = "smoke",
+        once: bool = False,
+        **options: Any,
     ) -> RunResult:
         told = load_scenario(
             scenario,
@@ -35,7 +44,12 @@ def run(tmp_path: Path) -> Run:
             changes={**SMALL, **(changes or {})},
         )
         options = {"runs": tmp_path / "runs", "engine": "native", **options}
-        result, _folder = await run_scenario(told, Options(**options))
+        result, folder = await run_scenario(told, Options(**options))
+        for _ in range(0 if once else REPEATS):
+            if not any(STOLEN in reason for reason in result.reasons):
+                break
+            shutil.rmtree(folder)
+            result, folder = await run_scenario(told, Options(**options))
         return result
 
     return made

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sureshot.config import Settings, check_value
+from sureshot.config import KNOBS, Settings, check_value
 from sureshot_lab.errors import LabError
 from sureshot_lab.scenario import load_scenario
-from sureshot_lab.tuning.beginning import Beginning, beginning
+from sureshot_lab.tuning.beginning import OF_A_RUN, Beginning, beginning
 from sureshot_lab.tuning.space import KNOWN, SETTINGS, Space, in_words, space_of
 
 DEFAULTS = {
@@ -47,6 +47,10 @@ def test_the_build_itself_is_asked_for_its_defaults_whatever_lies_about(
     assert (found.told, found.name) == ({}, "the defaults")
     with pytest.raises(LabError, match="does not tell the settings"):
         beginning("/nowhere/python")
+
+
+def test_no_secret_of_a_file_is_told_to_a_run() -> None:
+    assert {name for name, knob in KNOBS.items() if knob.secret} <= OF_A_RUN <= set(KNOBS)
 
 
 def test_a_file_is_begun_at_but_for_where_a_service_lives_and_its_secrets(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ async def test_more_slots_are_found_where_a_file_has_too_few_and_proven(tmp_path
     assert tuning.start_name == "ours.toml"
     assert tuning.conditions["settings"]["timeout_s"] == "9"
     assert "port" not in tuning.conditions["settings"]
+    assert len(tuning.trials) == 2
     assert tuning.trials[0].point == {IN_FLIGHT: 5}
     assert tuning.trials[1].point == tuning.changes
     assert f"trial 2 of 2: max_in_flight {tuning.changes[IN_FLIGHT]}" in err.decode()
@@ -87,6 +88,7 @@ async def test_more_slots_are_found_where_a_file_has_too_few_and_proven(tmp_path
     assert settings[-1] == f"max_in_flight = {tuning.changes[IN_FLIGHT]}"
     page = (folder / "tune.html").read_text()
     assert "the candidate is better" in page
+    assert f"max_in_flight = {tuning.changes[IN_FLIGHT]}" in page
     assert f"trials/{tuning.trials[1].run}/report.html" in page
 
 

@@ -34,7 +34,8 @@ class Need:
     """What is asked of a role of *current* replicas; ``capacity_per_s`` is what one can do.
 
     ``waiting`` webhooks wait for it, for ``wait_s`` at the rate they are taken now. ``cpu``:
-    the share of a core a replica uses, None when nobody knows.
+    the share of a core a replica uses, None when nobody knows, or where the capacity alone
+    tells of it.
     """
 
     current: int

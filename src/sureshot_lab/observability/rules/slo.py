@@ -8,6 +8,7 @@ in an hour, 6 spends 5 % in six, 1 spends 10 % in three days.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -83,7 +84,7 @@ def objectives(targets: Targets) -> tuple[Objective, ...]:
         _delivered(targets),
         _answered(targets),
         _fast(targets),
-        _in_time(targets),
+        _delivered_soon(targets),
         _taken_at_once(targets),
     )
 
@@ -120,55 +121,46 @@ def _answered(targets: Targets) -> Objective:
 
 def _fast(targets: Targets) -> Objective:
     gate = targets.gate("api-latency")
-    bad, total = _later_than("http_request_duration_seconds", f"{JOB},{SUBMITTED}", gate)
-    return Objective(
+    return _in_time(
+        gate, "http_request_duration_seconds", f"{JOB},{SUBMITTED}",
         series="sureshot_submissions_slow",
         alert="SureshotApiLatencyBudgetBurn",
         title=f"{_kept(gate)} of submissions are answered within {_ms(gate)}",
-        budget=_may_be_later(gate),
-        bad=bad,
-        total=total,
         told=f"of the submissions took longer than {_ms(gate)}",
-    )
+    )  # fmt: skip
 
 
-def _in_time(targets: Targets) -> Objective:
+def _delivered_soon(targets: Targets) -> Objective:
     gate = targets.gate("delivery-latency")
-    bad, total = _later_than("sureshot_end_to_end_seconds", JOB, gate)
-    return Objective(
+    return _in_time(
+        gate, "sureshot_end_to_end_seconds", JOB,
         series="sureshot_deliveries_late",
         alert="SureshotDeliveryLatencyBudgetBurn",
         title=f"{_kept(gate)} of first attempts deliver within {_ms(gate)}",
-        budget=_may_be_later(gate),
-        bad=bad,
-        total=total,
         told=f"of the webhooks delivered at the first attempt came later than {_ms(gate)}",
         # A receiver that takes a second to answer is late here: nothing to be woken for.
         severity=Severity.TICKET,
-    )
+    )  # fmt: skip
 
 
 def _taken_at_once(targets: Targets) -> Objective:
     gate = targets.gate("queue-latency")
-    bad, total = _later_than("sureshot_queue_latency_seconds", JOB, gate)
-    return Objective(
+    return _in_time(
+        gate, "sureshot_queue_latency_seconds", JOB,
         series="sureshot_leases_late",
         alert="SureshotQueueLatencyBudgetBurn",
         title=f"{_kept(gate)} of leases are taken from the queue within {_ms(gate)}",
-        budget=_may_be_later(gate),
-        bad=bad,
-        total=total,
         told=f"of the leases were taken later than {_ms(gate)}",
         # 11 ms hurt nobody. Where the queue makes deliveries late SureshotQueueSlow pages.
         severity=Severity.TICKET,
-    )
+    )  # fmt: skip
 
 
-def _later_than(histogram: str, labels: str, gate: Gate) -> tuple[str, str]:
-    """Return the rates of what *histogram* saw beyond the limit of *gate*, and of all it saw."""
+def _in_time(gate: Gate, histogram: str, labels: str, **told: Any) -> Objective:
+    """Return the objective that what *histogram* sees keeps within the limit of *gate*."""
     total = _rate(f"{histogram}_count", labels)
     in_time = _rate(f"{histogram}_bucket", f'{labels},le="{gate.limit:g}"')
-    return f"({total} - {in_time})", total
+    return Objective(budget=_may_be_later(gate), bad=f"({total} - {in_time})", total=total, **told)
 
 
 def _may_be_later(gate: Gate) -> float:
