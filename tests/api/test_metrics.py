@@ -13,7 +13,7 @@ import sureshot
 from sureshot.cli.sink_server import SinkServer
 from sureshot.domain.errors import REFUSALS
 from sureshot.service import Service
-from tests.support.http import admin, call, submit, wait_for_status
+from tests.support.http import admin, call, exposed, submit, wait_for_status
 from tests.support.service import running_service
 
 W = "/api/v1/webhooks"
@@ -21,13 +21,6 @@ SUBMISSIONS = (W, f"{W}/batch", "/api/v1/events")
 SOURCES = Path(sureshot.__file__).parent
 NO_SUBMISSION = {"queue_full"}
 """The queue's own: what it refuses goes back to the store, and no client hears of it."""
-
-
-async def exposed(url: str) -> dict[str, float]:
-    """Return every series of the service at *url*."""
-    text = (await call(url, "GET", "/metrics", token=None)).body.decode()
-    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
-    return {series: float(value) for series, _space, value in lines}
 
 
 def durations(endpoint: str, method: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from sureshot.api import tokens
 from sureshot.domain.model import Token
 from sureshot.service import Service
-from tests.support.http import Answer, call
+from tests.support.http import Answer, call, tenant_token
 from tests.support.service import ADMIN_TOKEN, API_TOKEN, running_service
 
 T = "/api/v1/admin/tokens"
@@ -30,9 +30,7 @@ async def created(url: str, by: str = ADMIN_TOKEN, **fields: Any) -> dict[str, A
 
 async def tenant(url: str, name: str) -> str:
     """Create a tenant and return the text of an admin token of it."""
-    answer = await call(url, "POST", TENANTS, {"id": name}, token=ADMIN_TOKEN)
-    assert answer.status == 200, answer.body
-    return str((await created(url, tenant=name))["token"])
+    return await tenant_token(url, name, "admin")
 
 
 async def works(url: str, text: str) -> bool:

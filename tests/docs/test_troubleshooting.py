@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from sureshot.cli.sink_server import SinkServer
 from sureshot.domain.errors import ConfigurationError
 from sureshot.service import Service
 from sureshot_lab.runs.ground import free_port
-from tests.support.http import admin, call, submit
+from tests.support.http import admin, call, exposed, submit
 from tests.support.service import running_service, settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "troubleshoot.md").read_text()
@@ -27,14 +26,7 @@ def _row(*words: str) -> str:
     return row
 
 
-async def _figure(service: Service, name: str) -> float:
-    """Return a metric, as ``name`` or ``name{label="value"}``; 0 where there is none."""
-    text = (await call(service.url, "GET", "/metrics", token=None)).body.decode()
-    found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
-    return float(found[1]) if found else 0.0
-
-
-async def _until(found: Callable[[], Any]) -> None:
+async def _until(found: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(WITHIN_S):
         while not await found():
             await asyncio.sleep(0.05)
@@ -60,7 +52,8 @@ async def test_a_bound_is_reached(tmp_path: Path) -> None:
             return (await call(service.url, "POST", "/api/v1/webhooks", body)).status == 503
 
         await _until(refused)
-        assert await _figure(service, 'sureshot_rejected_total{reason="backlog_full"}') >= 1
+        refusals = (await exposed(service.url))['sureshot_rejected_total{reason="backlog_full"}']
+        assert refusals >= 1
         assert (await admin(service.url, "GET", "/api/v1/admin/queue/depth")).json["backlog"] >= 3
 
 
@@ -72,7 +65,7 @@ async def test_lanes_are_closed_and_the_queue_is_empty(tmp_path: Path) -> None:
         ids = [await submit(service.url, url=url) for _ in range(30)]
 
         async def closed() -> bool:
-            return await _figure(service, "sureshot_breaker_open") == 1
+            return (await exposed(service.url))["sureshot_breaker_open"] == 1
 
         await _until(closed)
         depth = (await admin(service.url, "GET", "/api/v1/admin/queue/depth")).json

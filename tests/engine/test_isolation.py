@@ -15,9 +15,9 @@ import pytest
 from sureshot.cli.sink_server import Behaviour, Receipt, SinkServer
 from sureshot.domain.errors import ConfigurationError
 from sureshot.service import Service
-from tests.support.http import admin, call, submit, wait_for_status
+from tests.support.http import admin, call, submit, tenant_token, wait_for_status
 from tests.support.load import submit_many
-from tests.support.service import ADMIN_TOKEN, running_service, settings
+from tests.support.service import running_service, settings
 
 E = "/api/v1/endpoints"
 
@@ -87,7 +87,7 @@ async def test_a_tenant_whose_names_hang_does_not_keep_another_from_being_looked
     sink = SinkServer()
     port = await sink.start()
     async with running_service(tmp_path) as service:
-        token = await _token_of_another_tenant(service)
+        token = await tenant_token(service.url, "acme", "submit")
         for i in range(250):
             hook = {"url": f"http://hang{i}.example/", "payload": 1}
             answer = await call(service.url, "POST", "/api/v1/webhooks", hook, token=token)
@@ -97,15 +97,6 @@ async def test_a_tenant_whose_names_hang_does_not_keep_another_from_being_looked
         await wait_for_status(service.url, webhook_id, "delivered", within_s=4)
         gate.set()
     await sink.stop()
-
-
-async def _token_of_another_tenant(service: Service) -> str:
-    tenant = {"id": "acme"}
-    made = await call(service.url, "POST", "/api/v1/admin/tenants", tenant, token=ADMIN_TOKEN)
-    assert made.status == 200
-    wish = {"name": "x", "scopes": ["submit"], "tenant": "acme"}
-    made = await call(service.url, "POST", "/api/v1/admin/tokens", wish, token=ADMIN_TOKEN)
-    return str(made.json["token"])
 
 
 @pytest.mark.slow

@@ -16,9 +16,9 @@ from sureshot.delivery.slots import Slots
 from sureshot.service import Service
 from tests.support.builders import lease
 from tests.support.cluster import SECRET_KEY
-from tests.support.http import call, submit, wait_for_status
+from tests.support.http import call, submit, tenant_token, wait_for_status
 from tests.support.servers import AMQP, fresh_database, fresh_queue
-from tests.support.service import ADMIN_TOKEN, running_service
+from tests.support.service import running_service
 
 SLOTS = 20
 LANES = 30
@@ -37,14 +37,6 @@ async def _service(folder: Path, *, brokered: bool) -> AsyncIterator[Service]:
         yield await stack.enter_async_context(running_service(folder, **more))
 
 
-async def _token_of_new_tenant(service: Service, tenant: str) -> str:
-    path = "/api/v1/admin"
-    await call(service.url, "POST", f"{path}/tenants", {"id": tenant}, token=ADMIN_TOKEN)
-    wanted = {"name": "t", "scopes": ["submit"], "tenant": tenant}
-    made = await call(service.url, "POST", f"{path}/tokens", wanted, token=ADMIN_TOKEN)
-    return str(made.json["token"])
-
-
 @pytest.mark.parametrize("brokered", [False, True], ids=["embedded", "brokered"])
 async def test_another_tenant_with_many_slow_receivers_takes_half_of_the_slots_at_most(
     tmp_path: Path, *, brokered: bool
@@ -54,7 +46,7 @@ async def test_another_tenant_with_many_slow_receivers_takes_half_of_the_slots_a
     healthy = SinkServer()
     target = f"http://127.0.0.1:{await healthy.start()}/"
     async with _service(tmp_path, brokered=brokered) as service:
-        token = await _token_of_new_tenant(service, "busy")
+        token = await tenant_token(service.url, "busy", "submit")
         batch = [{"url": f"http://127.0.0.1:{port}/", "payload": 1} for port in ports]
         await call(service.url, "POST", "/api/v1/webhooks/batch", {"webhooks": batch}, token=token)
         async with asyncio.timeout(SLOW_S):

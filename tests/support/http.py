@@ -117,3 +117,19 @@ async def submit(service_url: str, /, **fields: Any) -> str:
     answer = await call(service_url, "POST", "/api/v1/webhooks", {"payload": {"n": 1}, **fields})
     assert answer.status == 202, answer.body
     return str(answer.json["id"])
+
+
+async def tenant_token(url: str, tenant: str, *scopes: str) -> str:
+    """Create a tenant and return the text of a token of it that may do *scopes*."""
+    wish = {"name": "t", "scopes": scopes, "tenant": tenant}
+    for path, body in (("tenants", {"id": tenant}), ("tokens", wish)):
+        made = await call(url, "POST", f"/api/v1/admin/{path}", body, token=ADMIN_TOKEN)
+        assert made.status == 200, made.body
+    return str(made.json["token"])
+
+
+async def exposed(url: str) -> dict[str, float]:
+    """Return every series of the service at *url*."""
+    text = (await call(url, "GET", "/metrics", token=None)).body.decode()
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {series: float(value) for series, _space, value in lines}

@@ -10,7 +10,7 @@ import msgspec
 
 from sureshot.api.audit import write_down
 from sureshot.api.context import ApiContext
-from sureshot.api.paging import cursor, decode_cursor, encode_cursor, instant, limit
+from sureshot.api.paging import MAX_LIMIT, cursor, decode_cursor, encode_cursor, instant, limit
 from sureshot.api.requests import (
     Request,
     Response,
@@ -28,7 +28,7 @@ from sureshot.domain.model import Action, Scope, Webhook, WebhookState
 from sureshot.ports import WebhookFilter
 
 NDJSON = "application/x-ndjson"
-READ_AT_ONCE = 200
+READ_AT_ONCE = MAX_LIMIT
 """As many as a caller may ask for at once; their payloads are not read."""
 RETRIED_AT_ONCE = 100
 RECOVERED_PER_CALL = 2000
