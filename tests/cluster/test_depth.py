@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -36,8 +37,9 @@ async def test_a_process_given_up_for_dead_that_comes_back_is_counted_once() -> 
         await frozen.beat(Beat("api", "0", 1000, 400, 0))
         idle = Beat("scheduler", "0", 0, 0, 0)
         await asyncio.sleep(0.4)
-        await other.beat(idle)
-        await other.take_over(0.3)
+        now = (await other.beat(idle)).now
+        assert now is not None
+        await other.take_over(now - timedelta(seconds=0.3))
         assert depth(await other.beat(idle)) == 600, "what it left behind is still there"
         back = await frozen.beat(Beat("api", "0", 1010, 400, 0))
         assert back.rejoined

@@ -334,8 +334,9 @@ async def test_the_leases_of_a_silent_process_are_voided_and_those_of_others_are
     mine, theirs = await _lease(living, "p_1"), await _lease(silent, "p_2")
     in_broker = await _lease(living, None)
     await asyncio.sleep(0.5)
-    await living.beat(IDLE)
-    assert await living.take_over(0.4) == 1
+    now = (await living.beat(IDLE)).now
+    assert now is not None
+    assert await living.take_over(now - timedelta(seconds=0.4)) == 1
     due = await living.lease_due(10, 10, NOON, terms("p_1"))
     assert [lease.webhook_id for lease in due.leases] == [theirs.webhook_id]
     assert await silent.renew([theirs], terms("p_2")) == []

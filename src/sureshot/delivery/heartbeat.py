@@ -86,8 +86,8 @@ class Heartbeat:
             moved = (self._queue.published, self._queue.taken)
             try:
                 await self.beat()
-                if self.takes_over and self._steady():
-                    await self._take_over()
+                if self.takes_over and self._store_at is not None and self._steady():
+                    await self._take_over(self._store_at - timedelta(seconds=SILENT_S))
             except Overloaded as error:
                 log.warning("heartbeat.missed", reason=error.detail)
             pause_s = BUSY_EVERY_S if moved != self._moved else EVERY_S
@@ -134,8 +134,8 @@ class Heartbeat:
         """Whether the others' silence is theirs: the store was there, and its clock was not set."""
         return self._last_s - self._steady_since_s > SILENT_S
 
-    async def _take_over(self) -> None:
-        voided = await self._store.take_over(SILENT_S)
+    async def _take_over(self, since: datetime) -> None:
+        voided = await self._store.take_over(since)
         if voided:
             log.warning("heartbeat.took_over", leases=voided)
             self.on_takeover()

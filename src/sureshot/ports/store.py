@@ -60,8 +60,12 @@ class Store(Protocol):
         """Say that this process lives, and return who else does."""
         ...
 
-    async def take_over(self, silent_s: float) -> int:
-        """Void the leases of processes silent for longer; return how many."""
+    async def take_over(self, since: datetime) -> int:
+        """Void the leases of processes silent since then; return how many.
+
+        *since* is of the census this process judges by, so that a step of the
+        store's clock after it buries nobody.
+        """
         ...
 
     async def set_queue_depth(self, depth: int) -> None:

@@ -125,9 +125,9 @@ class PostgresStore(PostgresUpkeep):
         self._beaten = beat
         return census
 
-    async def take_over(self, silent_s: float) -> int:
+    async def take_over(self, since: datetime) -> int:
         """See ``Store.take_over``."""
-        voided = await postgres_processes.take_over(self._database, silent_s)
+        voided = await postgres_processes.take_over(self._database, since)
         if voided:
             self._watch.announce_due()
         return voided

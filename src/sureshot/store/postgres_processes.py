@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import asyncpg
 
 from sureshot.domain.errors import StoreUnavailable
@@ -64,10 +66,10 @@ async def _write(
     raise StoreUnavailable("too many processes start at once", reason="store_unavailable")
 
 
-async def take_over(database: Database, silent_s: float) -> int:
-    """Bury who is silent and void what they hold; see ``Store.take_over``."""
+async def take_over(database: Database, since: datetime) -> int:
+    """Bury who is silent since then and void what they hold; see ``Store.take_over``."""
     async with database.transaction() as connection:
-        dead = await connection.fetch(SQL["bury"], "", silent_s)
+        dead = await connection.fetch(SQL["bury"], "", since)
         return await _inherit(connection, dead) if dead else 0
 
 
@@ -80,7 +82,7 @@ async def void_orphans(database: Database) -> int:
 async def leave(database: Database, owner: str) -> None:
     """Say good-bye: what *owner* still holds is free at once."""
     async with database.transaction() as connection:
-        gone = await connection.fetch(SQL["bury"], owner, 1e6)
+        gone = await connection.fetch(SQL["bury"], owner, None)
         if gone:
             await _inherit(connection, gone)
 

@@ -128,7 +128,7 @@ class SqliteStore:
         """See ``Store.beat``."""
         return Census([Peer(self._owner, beat, 0.0)])
 
-    async def take_over(self, silent_s: float) -> int:  # noqa: ARG002 - there is nobody
+    async def take_over(self, since: datetime) -> int:  # noqa: ARG002 - there is nobody
         """See ``Store.take_over``; opening the file has voided every lease."""
         return 0
 

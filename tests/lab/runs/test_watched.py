@@ -43,8 +43,8 @@ async def test_the_stores_of_a_target_and_its_pods_are_sampled_where_they_are_na
         await (await connection.channel()).queue_declare(queue)
         async with running_service(tmp_path) as service:
             result = await run(
-                target=service.url, database_url=database, queue_url=AMQP, queue_name=queue,
-                kube_context="staging", kube_namespace="webhooks", **TOKENS,
+                once=True, target=service.url, database_url=database, queue_url=AMQP,
+                queue_name=queue, kube_context="staging", kube_namespace="webhooks", **TOKENS,
             )  # fmt: skip
         await connection.close()
     assert {

@@ -22,6 +22,7 @@ from tests.cli.command import HereRuns, environment, line_with, start
 from tests.lab.tuning.results import IN_FLIGHT
 
 PATIENCE_S = 60.0
+REPEATS = 3
 
 
 @pytest.fixture
@@ -107,11 +108,13 @@ async def test_a_gate_that_is_missed_rules_a_point_out_and_the_defaults_stay(
     assert not (folder / "compared").exists()
 
 
-async def test_ctrl_c_ends_in_order_and_tells_the_best_so_far(tmp_path: Path) -> None:
+async def _stopped_by_ctrl_c(folder: Path) -> Tuning:
+    """Run a tuning in *folder*, end it in its second trial; nothing it started is left."""
+    folder.mkdir()
     process = await start(
         ("lab", "tune", "smoke", "--trials", "9", "--seconds", "3", "--json",
          "--set", "load.warm_up_s=0"),
-        tmp_path, environment(),
+        folder, environment(),
     )  # fmt: skip
     try:
         await line_with(process.stderr, "trial 1 of 9")
@@ -126,15 +129,24 @@ async def test_ctrl_c_ends_in_order_and_tells_the_best_so_far(tmp_path: Path) ->
             process.kill()
     assert process.returncode == 2, err.decode()
     assert b"Traceback" not in err
-    tuning = msgspec.json.decode(out, type=Tuning)
-    assert tuning.stopped
-    assert len(tuning.trials) == 1
-    assert "the best so far is the defaults" in tuning.judgement.says
-    assert not (tmp_path / "sureshot-tuned.toml").exists()
-    (folder,) = (tmp_path / "runs").iterdir()
-    assert read_tuning(folder / FILE) == tuning
     _gone, alive = psutil.wait_procs(children, timeout=5)
     assert not alive
+    return msgspec.json.decode(out, type=Tuning)
+
+
+async def test_ctrl_c_ends_in_order_and_tells_the_best_so_far(tmp_path: Path) -> None:
+    for number in range(REPEATS):
+        here = tmp_path / str(number)
+        tuning = await _stopped_by_ctrl_c(here)
+        assert tuning.stopped
+        assert len(tuning.trials) == 1
+        assert not (here / "sureshot-tuned.toml").exists()
+        (folder,) = (here / "runs").iterdir()
+        assert read_tuning(folder / FILE) == tuning
+        # A machine that steals CPU leaves no candidate: then there is no best to tell.
+        if tuning.trials[0].state is TrialState.CANDIDATE:
+            break
+    assert "the best so far is the defaults" in tuning.judgement.says
 
 
 def test_wrong_usage_is_a_sentence_before_anything_runs(here: HereRuns, tmp_path: Path) -> None:

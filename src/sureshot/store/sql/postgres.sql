@@ -293,7 +293,7 @@ FROM processes ORDER BY owner;
 
 -- bury --
 DELETE FROM processes
-WHERE owner = $1 OR beat_at < clock_timestamp() - make_interval(secs => $2)
+WHERE owner = $1 OR beat_at < $2::timestamptz
 RETURNING owner, published - taken AS left_behind;
 
 -- carry --
