@@ -11,7 +11,6 @@ from sureshot_lab.capacity.cpu import ALIKE, SAME_RATE, CpuLaw, fit_cpu
 from sureshot_lab.capacity.observation import Observation
 from sureshot_lab.errors import LabError
 
-"""Rates no further apart than this share are one rate."""
 BEYOND = 1.1
 """A rate may lie so many times above the highest one measured: further on CPU is a guess."""
 MESSAGE_OVERHEAD_BYTES = 1024.0
