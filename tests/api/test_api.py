@@ -191,6 +191,7 @@ async def test_health_needs_no_token_and_metrics_have_their_names(url: str, sink
     for line in (
         "sureshot_webhooks_accepted_total 1.0",
         'sureshot_attempts_total{outcome="2xx"} 1.0',
+        'sureshot_attempts_total{outcome="connect_refused"} 0.0',
         'sureshot_webhooks_finished_total{status="delivered"} 1.0',
         'sureshot_queue_latency_seconds_bucket{le="0.01"}',
         "sureshot_queue_latency_seconds_count 1.0",

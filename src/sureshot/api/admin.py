@@ -70,7 +70,7 @@ class Admin:
         metrics = context.metrics
         stats = Stats(
             metrics.accepted,
-            dict(metrics.attempts),
+            {outcome: count for outcome, count in metrics.attempts.items() if count},
             dict(metrics.finished),
             dict(metrics.rejections),
             context.directory.count,

@@ -21,7 +21,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from sureshot.domain.errors import REFUSALS
-from sureshot.domain.model import FINAL
+from sureshot.domain.model import FINAL, ErrorKind
 from sureshot.telemetry.histogram import BATCH_EDGES, Histogram
 
 Gauge = Callable[[], float]
@@ -29,6 +29,9 @@ Gauge = Callable[[], float]
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_METHOD = "other"
 """What every further method is counted as: clients must not make series as they please."""
+
+OUTCOMES = ("2xx", "3xx", "4xx", "5xx", *map(str, ErrorKind))
+"""Each from the start, or Prometheus would not see the first failures as an increase."""
 
 
 class Call:
@@ -56,7 +59,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.accepted = 0
-        self.attempts: Counter[str] = Counter()
+        self.attempts: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
         self.finished: Counter[str] = Counter()
         self.rejections: Counter[str] = Counter(dict.fromkeys(REFUSALS, 0))
         self.duplicates_refused = 0
@@ -124,7 +127,7 @@ class _ServiceCollector(Collector):
             "sureshot_attempts", "Attempts by outcome: 2xx, 4xx, or error kind", "outcome",
             metrics.attempts,
         )  # fmt: skip
-        # Each from the start, or Prometheus would not see the first failures as an increase.
+        # Each from the start, as OUTCOMES.
         finished = {str(state): metrics.finished[state] for state in sorted(FINAL)}
         yield _labelled(
             "sureshot_webhooks_finished", "Webhooks that became final", "status", finished

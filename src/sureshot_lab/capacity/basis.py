@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from sureshot_lab.capacity.cpu import ALIKE, SAME_RATE, CpuLaw, fit_cpu
+from sureshot_lab.capacity.curve import Curve, curve_of
 from sureshot_lab.capacity.observation import Observation
 from sureshot_lab.errors import LabError
 
@@ -46,6 +47,8 @@ class Basis:
     """The smallest and the largest mean payload it was measured with."""
     waited_at_per_s: float = 0.0
     """The rate that ``waiting_p95_s`` was measured at: latency depends on it."""
+    commits: Curve | None = None
+    """Of a webhook by the rate of one replica of each role; None for one nobody measured."""
 
     def value(self, name: str) -> float:
         """Return a factor's value; 0 for one nobody measured."""
@@ -74,8 +77,8 @@ def fit_basis(seen: Sequence[Observation], near_per_s: float | None = None) -> B
     """Return the factors *seen* runs say, of one profile.
 
     CPU is fitted to all of them. The rest is the median of the runs with the payload that
-    most had; the p95 that of those at the rate nearest to *near_per_s*, of the highest
-    without it.
+    most had; commits go by their rate; the p95 is that of those at the rate nearest to
+    *near_per_s*, of the highest without it.
 
     Raises:
         LabError: no runs, or of several profiles.
@@ -86,11 +89,13 @@ def fit_basis(seen: Sequence[Observation], near_per_s: float | None = None) -> B
         told = ", ".join(sorted(profiles)) or "none at all"
         raise LabError(f"the runs must be of one profile, they are of {told}")
     cpu, alike = fit_cpu(seen), _alike(seen)
+    commits = _commits(alike)
     waited = _nearest([one for one in alike if one.end_to_end_p95_s is not None], near_per_s)
     factors = [
         *_of_cpu(cpu, seen),
         *_medians(alike, MEDIANS),
         *_medians(waited, WAITING),
+        *_of_commits(alike, commits),
         *_largest_process(seen),
         _api_share(alike),
         *ASSUMED,
@@ -99,7 +104,7 @@ def fit_basis(seen: Sequence[Observation], near_per_s: float | None = None) -> B
     return Basis(
         profiles.pop(), {one.name: one for one in factors}, cpu, (min(rates), max(rates)),
         (min(payloads), max(payloads)),
-        fmean(one.rate_per_s for one in waited) if waited else 0.0,
+        fmean(one.rate_per_s for one in waited) if waited else 0.0, commits,
     )  # fmt: skip
 
 
@@ -134,6 +139,20 @@ def _of_cpu(law: CpuLaw, seen: Sequence[Observation]) -> list[Factor]:
     return factors
 
 
+def _commits(seen: Sequence[Observation]) -> Curve | None:
+    known = [(one.rate_per_s, one.commits) for one in seen if one.commits]
+    return curve_of(known, SAME_RATE) if known else None
+
+
+def _of_commits(seen: Sequence[Observation], commits: Curve | None) -> list[Factor]:
+    if commits is None:
+        return []
+    (low, most), (high, least) = commits.points[0], commits.points[-1]
+    told = f"commits a webhook at {low:.0f}/s, {least:.3g} at {high:.0f}/s and between as measured"
+    runs = ", ".join(one.run for one in seen if one.commits)
+    return [Factor("commits", most, told, f"measured: {runs}")]
+
+
 def _overhead_s(one: Observation) -> float | None:
     if one.in_flight is None or one.receiver_s is None:
         return None
@@ -144,7 +163,6 @@ Reading = tuple[str, str, Callable[[Observation], float | None]]
 
 MEDIANS: tuple[Reading, ...] = (
     ("payload_bytes", "bytes, mean of what was sent", lambda one: one.payload_bytes),
-    ("commits", "commits a webhook", lambda one: one.commits),
     ("wal_bytes", "bytes of WAL a webhook, of the whole server", lambda one: one.wal_bytes),
     ("disk_bytes", "bytes the database grew a webhook", lambda one: one.disk_bytes),
     ("database_connections", "connections a process", lambda one: one.database_connections),

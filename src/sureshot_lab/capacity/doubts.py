@@ -26,7 +26,10 @@ def doubts(demand: Demand, basis: Basis) -> list[str]:
         basis.cores(demand.rate_per_s, demand.payload_bytes) > target
         or basis.in_flight(demand.rate_per_s, demand.receiver_s) > target * demand.slots
     ):
-        found.append("more than one process can do: take the profile postgres or cluster")
+        found.append(
+            f"more than {100 * target:.0f} % of a core or of the slots of one process, and there "
+            f"can be one only: take the profile postgres or cluster"
+        )
     assumed = [one.name for one in basis.factors.values() if not one.measured]
     if basis.profile != "cluster":
         assumed = [name for name in assumed if name not in {"api_share", "message_bytes"}]

@@ -56,7 +56,7 @@ def plan_capacity(demand: Demand, basis: Basis) -> Plan:
              f"{1000 * basis.value('overhead_s'):.1f}) ms"),
         *memory(demand, basis, replicas),
         *storage(demand, basis, replicas),
-        _headroom(demand, most),
+        _headroom(demand, most, replicas),
         *cost(demand, basis, replicas),
     ]  # fmt: skip
     kept, promise = _promise(demand, basis)
@@ -86,8 +86,9 @@ def _cores_of_one(demand: Demand, basis: Basis, count: int) -> float:
     return basis.cores(demand.rate_per_s / (count - SPARE), demand.payload_bytes)
 
 
-def _headroom(demand: Demand, most: Capacity) -> Need:
-    how = f"up to {most.rate_per_s:.0f}/s: {most.by}, one replica gone"
+def _headroom(demand: Demand, most: Capacity, replicas: Replicas) -> Need:
+    spare = ", one replica gone" if replicas.sure_workers < replicas.workers else ""
+    how = f"up to {most.rate_per_s:.0f}/s: {most.by}{spare}"
     return Need("headroom", 100 * (most.rate_per_s / demand.rate_per_s - 1), "%", how)
 
 

@@ -23,6 +23,16 @@ class Replicas:
     schedulers: int = 0
 
     @property
+    def sure_workers(self) -> int:
+        """Those that are left while the spare one is gone."""
+        return max(1, self.workers - SPARE)
+
+    @property
+    def sure_api(self) -> int:
+        """Those that are left while the spare one is gone; none where workers are API, too."""
+        return max(0, self.api - SPARE)
+
+    @property
     def serving(self) -> int:
         """Every process that needs a core."""
         return self.workers if self.together else self.api + self.workers
@@ -73,10 +83,9 @@ def capacity_of(demand: Demand, basis: Basis, replicas: Replicas) -> Capacity:
 
     No replica is counted on for more than 10 % above the highest rate measured.
     """
-    spare = 0 if basis.profile == "embedded" else SPARE
-    workers = replicas.workers - spare
+    workers = replicas.sure_workers
     share = 0.0 if replicas.together else basis.value("api_share")
-    roles = [(share, replicas.api - spare), (1 - share, workers)]
+    roles = [(share, replicas.sure_api), (1 - share, workers)]
     by_cpu = min(count * _at_target_per_s(demand, basis, part) for part, count in roles if part)
     by_rate = min(count * basis.most_per_s for part, count in roles if part)
     held_s = demand.receiver_s + basis.value("overhead_s")

@@ -11,7 +11,7 @@ from sureshot_lab.capacity.demand import (
     SCHEDULER_CORES,
     Demand,
 )
-from sureshot_lab.capacity.replicas import SPARE, Replicas
+from sureshot_lab.capacity.replicas import Replicas
 from sureshot_lab.targets import load_targets
 
 DAY_S = 86_400.0
@@ -34,7 +34,7 @@ class Need:
 def memory(demand: Demand, basis: Basis, replicas: Replicas) -> list[Need]:
     """Return the memory of a worker while the spare one is gone, and of all processes."""
     in_flight = basis.in_flight(demand.rate_per_s, demand.receiver_s)
-    workers = replicas.workers if basis.profile == "embedded" else replicas.workers - SPARE
+    workers = replicas.sure_workers
     each = basis.value("rss_bytes")
     a_worker = each + _held(demand, basis, in_flight / workers)
     every = replicas.all * each + workers * _held(demand, basis, in_flight / workers)
@@ -84,12 +84,21 @@ def _of_postgres(demand: Demand, basis: Basis, replicas: Replicas) -> list[Need]
     processes = f"a process, {replicas.all} processes"
     return [
         *needs,
-        # With batches it grows slower than the rate: an upper bound.
-        Need("commits", basis.value("commits") * demand.rate_per_s, "a second",
-             "at most: batches grow with the rate"),
+        *_commits(demand, basis, replicas),
         Need("database connections", seen * replicas.all, "", f"{seen:.3g} {processes}: as seen"),
         Need("connections at most", most * replicas.all, "",
              f"{most} {processes}: the pool and {LISTENING}; max_connections must allow them"),
+    ]  # fmt: skip
+
+
+def _commits(demand: Demand, basis: Basis, replicas: Replicas) -> list[Need]:
+    if basis.commits is None:
+        return []
+    each_per_s = demand.rate_per_s / max(replicas.api, replicas.workers)
+    a_webhook = basis.commits.at(each_per_s)
+    return [
+        Need("commits", a_webhook * demand.rate_per_s, "a second",
+             f"{a_webhook:.3g} a webhook at {each_per_s:.0f}/s of one replica, as measured")
     ]  # fmt: skip
 
 

@@ -29,8 +29,8 @@ HORIZON_S = 86_400.0
 A_FEW = 3
 """More runs than these are counted where they are told, not named."""
 ROUGH = (
-    "Gated are CPU and in flight, at 15 % (in flight also at one request). The rest is told: "
-    "commits and WAL a webhook fall as the rate rises, because batches grow."
+    "Gated at 15 % are CPU, in flight (also at one request), commits and WAL. The rest is told: "
+    "pools and files of the database grow in steps."
 )
 MEASURES = "Measure now: three rates twice, and a second payload; two to four minutes."
 
@@ -96,7 +96,7 @@ def capacity(
     Every factor is printed with the runs it was measured in; without --from and --measure
     those of a reference, on another machine. With --traffic or --prometheus it tells in how
     many days what is planned will be full. Exits with 1 when the p95 that follows is above
-    --p95, or with --check when CPU or in flight is more than 15 % off.
+    --p95, or with --check when CPU, in flight, commits or WAL are more than 15 % off.
     """
     from sureshot_lab.capacity.basis import fit_basis  # noqa: PLC0415 - slow to load
     from sureshot_lab.capacity.demand import Demand  # noqa: PLC0415

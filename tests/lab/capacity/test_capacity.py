@@ -22,7 +22,7 @@ from sureshot_lab.capacity.demand import (
     SCHEDULER_CORES,
     Demand,
 )
-from sureshot_lab.capacity.observation import Observation, observe
+from sureshot_lab.capacity.observation import observe
 from sureshot_lab.capacity.plan import plan_capacity
 from sureshot_lab.capacity.prediction import check_prediction
 from sureshot_lab.capacity.quantities import duration_s, rate_per_s, size_bytes
@@ -31,30 +31,17 @@ from sureshot_lab.errors import LabError
 from sureshot_lab.result import Verdict
 from sureshot_lab.runs.options import Options
 from sureshot_lab.traffic.payloads import make_payloads
+from tests.lab.capacity.observations import each_s, observation
 
 ROOT = Path(__file__).parents[3]
 
 DEMAND = Demand(rate_per_s=1000.0, p95_s=0.5, payload_bytes=2000.0, receiver_s=0.3)
 
 
-def _seen(rate: float, **changes: Any) -> Observation:
-    """Return a run whose webhooks cost 400 us each, and 1,600 us more that they share."""
-    figures: dict[str, Any] = {
-        "run": f"run-{rate:.0f}", "profile": "cluster", "rate_per_s": rate,
-        "payload_bytes": 1000.0, "cores": rate * _each_s(rate), "processes": 3.0,
-        "in_flight": rate * 0.11, "receiver_s": 0.1, "end_to_end_p95_s": 0.05, "api_share": 0.4,
-        "commits": 0.5, "wal_bytes": 3000.0, "disk_bytes": 1500.0, "rss_bytes": 2.0**26,
-        "database_connections": 5.0,
-    }  # fmt: skip
-    return Observation(**{**figures, **changes})
-
-
-def _each_s(rate: float) -> float:
-    return 4e-4 + 1.6e-3 / (1 + rate / 200)
-
-
 def _basis(*rates: float, **changes: Any) -> Basis:
-    return fit_basis([_seen(rate, **changes) for rate in rates or (100.0, 300.0, 600.0, 1000.0)])
+    return fit_basis(
+        [observation(rate, **changes) for rate in rates or (100.0, 300.0, 600.0, 1000.0)]
+    )
 
 
 def _demand(**changes: Any) -> Demand:
@@ -74,7 +61,7 @@ def test_quantities_are_read_as_people_write_them() -> None:
 def test_a_webhook_costs_less_the_more_come_and_in_flight_is_littles_law() -> None:
     basis = _basis()
     for rate in (50, 200, 800, 3000):
-        assert basis.cores(rate, 1000) == pytest.approx(rate * _each_s(rate), rel=0.01)
+        assert basis.cores(rate, 1000) == pytest.approx(rate * each_s(rate), rel=0.01)
     for rate in (50, 300, 900):
         found = basis.sure_rate_per_s(basis.cores(rate, 1000), 1000)
         assert found == pytest.approx(rate)
@@ -87,12 +74,12 @@ def test_a_rate_that_was_left_out_is_foretold_beyond_the_others_too() -> None:
     for held in (100.0, 1000.0, 2000.0):
         rest = [rate for rate in (100.0, 250.0, 500.0, 1000.0) if rate != held]
         foretold = _basis(*rest).cores(held, 1000)
-        assert foretold == pytest.approx(held * _each_s(held), rel=0.1), held
+        assert foretold == pytest.approx(held * each_s(held), rel=0.1), held
 
 
 def test_two_runs_at_one_rate_tell_nothing_of_what_is_shared() -> None:
     seen = [
-        _seen(rate, cores=rate * cost_us / 1e6)
+        observation(rate, cores=rate * cost_us / 1e6)
         for rate, cost_us in ((99.9, 2000.0), (100.2, 1900.0))
     ]
     law = fit_cpu(seen)
@@ -100,18 +87,20 @@ def test_two_runs_at_one_rate_tell_nothing_of_what_is_shared() -> None:
 
 
 def test_noise_makes_no_webhook_free_and_none_dearer_in_company() -> None:
-    falling = [_seen(100), _seen(400, cores=0.1), _seen(1000, cores=0.05)]
+    falling = [observation(100), observation(400, cores=0.1), observation(1000, cores=0.05)]
     basis = fit_basis(falling)
     assert basis.cores(2000, 1000) > basis.cores(1000, 1000) > basis.cores(400, 1000) > 0
-    rising = fit_basis([_seen(100, cores=0.1), _seen(400, cores=0.8)])
+    rising = fit_basis([observation(100, cores=0.1), observation(400, cores=0.8)])
     assert rising.cores(800, 1000) == pytest.approx(2 * rising.cores(400, 1000))
 
 
 def test_a_larger_payload_costs_cpu_replicas_headroom_and_memory() -> None:
     # 20 us a KiB.
-    cores = 300 * (_each_s(300) + 20e-6 * 32)
-    large = _seen(300, run="large", payload_bytes=33 * 1024.0, cores=cores)
-    basis = fit_basis([*(_seen(rate, payload_bytes=1024.0) for rate in (100, 300, 1000)), large])
+    cores = 300 * (each_s(300) + 20e-6 * 32)
+    large = observation(300, run="large", payload_bytes=33 * 1024.0, cores=cores)
+    basis = fit_basis(
+        [*(observation(rate, payload_bytes=1024.0) for rate in (100, 300, 1000)), large]
+    )
     assert basis.value("kib_us") == pytest.approx(20, rel=0.02)
     plans = {kib: plan_capacity(_demand(payload_bytes=kib * 1024.0), basis) for kib in (1, 100)}
     more = plans[100].need("CPU") - plans[1].need("CPU")
@@ -145,7 +134,7 @@ def test_a_plan_has_one_replica_more_than_the_cpu_target_asks_for() -> None:
     assert twice.need("worker replicas") == 2 + 1
     # Twice as dear, and measured further: now the worker's 60 % of the CPU are the limit.
     rates = (300.0, 1000.0, 3000.0)
-    dear = fit_basis([_seen(rate, cores=2 * rate * _each_s(rate)) for rate in rates])
+    dear = fit_basis([observation(rate, cores=2 * rate * each_s(rate)) for rate in rates])
     plan_of_dear = plan_capacity(_demand(rate_per_s=2000.0), dear)
     assert plan_of_dear.need("API replicas") == 2 + 1
     assert plan_of_dear.need("worker replicas") == 3 + 1
@@ -162,6 +151,18 @@ def test_connections_are_told_as_seen_and_as_the_pools_allow() -> None:
     assert plan.need("connections at most") == (8 + 1) * processes
     larger = plan_capacity(_demand(database_pool=20), _basis())
     assert larger.need("connections at most") == 21 * processes
+
+
+def test_one_process_has_no_spare_one_and_says_when_it_is_too_little() -> None:
+    embedded = _basis(profile="embedded")
+    plan = plan_capacity(_demand(rate_per_s=300.0), embedded)
+    assert plan.need("processes") == 1
+    [headroom] = [one for one in plan.needs if one.what == "headroom"]
+    assert "one replica gone" not in headroom.how
+    assert not any("one only" in one for one in plan.warnings)
+    more = plan_capacity(_demand(rate_per_s=1090.0), embedded)
+    assert any("more than 70 % of a core" in one and "one only" in one for one in more.warnings)
+    assert more.need("headroom") < 0
 
 
 def test_slow_receivers_need_workers_for_what_they_hold_and_break_the_promise() -> None:
@@ -243,14 +244,14 @@ def test_one_embedded_process_is_all_there_can_be() -> None:
 
 def test_runs_of_two_profiles_are_no_basis() -> None:
     with pytest.raises(LabError, match="of one profile"):
-        fit_basis([_seen(100), _seen(300, profile="embedded")])
+        fit_basis([observation(100), observation(300, profile="embedded")])
 
 
 def test_a_check_never_uses_the_run_it_predicts() -> None:
-    odd = _seen(400, cores=1.0, in_flight=40.0)
-    rest = [_seen(100), _seen(300), _seen(1000)]
+    odd = observation(400, cores=1.0, in_flight=40.0)
+    rest = [observation(100), observation(300), observation(1000)]
     found = {one.what: one for one in check_prediction([*rest, odd], odd)}
-    assert found["CPU"].predicted == pytest.approx(400 * _each_s(400), rel=0.02)
+    assert found["CPU"].predicted == pytest.approx(400 * each_s(400), rel=0.02)
     assert found["CPU"].error == pytest.approx(found["CPU"].predicted - 1)
     assert found["in flight"].predicted == pytest.approx(44)
     with pytest.raises(LabError, match="needs other runs"):

@@ -31,6 +31,7 @@ def here(
 def _kept_run(
     folder: Path, name: str, rate: float, cores: float, wait_s: float = 0.05, *,
     profile: str = "cluster", in_flight: float = 0.1, commits: float = 0.5,
+    wal: float = 4000.0, connections: float = 15.0,
 ) -> str:  # fmt: skip
     """Write a run that used so many cores at that rate; return its folder."""
     at = datetime(2026, 1, 2, tzinfo=UTC)
@@ -49,8 +50,8 @@ def _kept_run(
     ]  # fmt: skip
     metrics = {
         "accepted_per_s": rate, "delivered": rate * 10,
-        "end_to_end_p95_s": wait_s, "database_connections_max": 15.0,
-        "database_commits_per_webhook": commits, "database_wal_bytes_per_webhook": 4000.0,
+        "end_to_end_p95_s": wait_s, "database_connections_max": connections,
+        "database_commits_per_webhook": commits, "database_wal_bytes_per_webhook": wal,
         "service_rss_max_bytes": 7e7, "api_cpu_share_of_service": 0.4,
     }  # fmt: skip
     result = RunResult(
@@ -161,10 +162,10 @@ def test_each_rate_of_the_reference_is_foretold_by_the_others(profile: str) -> N
     for held in rates:
         basis = fit_basis([one for one in reference.seen if round(one.rate_per_s) != held])
         measured = median(one.cores for one in usual if round(one.rate_per_s) == held)
-        # Between the others as near as a check asks for; the ends are beyond all that is known,
-        # and on the machine of the reference a full CPU made batches larger than the rate alone.
-        most = 0.40 if held in {rates[0], rates[-1]} else 0.15
-        assert basis.cores(held, 312) == pytest.approx(measured, rel=most), held
+        off = basis.cores(held, 312) / measured - 1
+        # Between the others as near as a check asks for. Beyond all that is known a plan may
+        # ask for too much, and says that it guesses: with a full CPU batches grow once more.
+        assert -0.15 <= off <= (0.6 if held in {rates[0], rates[-1]} else 0.15), held
 
 
 def test_a_measurement_sends_the_payload_that_was_typed(
@@ -252,12 +253,14 @@ def test_a_plan_tells_each_factor_with_its_runs(here: HereRuns, tmp_path: Path) 
     [
         ({"cores": 0.319 / 1.2}, 1),
         ({"cores": 0.319 / 1.14}, 0),
-        # 20 % less in flight than was foretold; then a fifth more commits, which are only told.
+        # 20 % less in flight than was foretold, then commits, WAL and connections.
         ({"in_flight": 0.1 / 1.2}, 1),
-        ({"commits": 0.6}, 0),
+        ({"commits": 0.5 / 1.2}, 1),
+        ({"wal": 4000.0 / 1.2}, 1),
+        ({"connections": 15.0 / 1.5}, 0),
     ],
 )
-def test_a_check_fails_where_cpu_or_in_flight_is_too_far_off(
+def test_a_check_fails_where_what_is_sized_by_is_too_far_off(
     here: HereRuns, tmp_path: Path, changes: dict[str, Any], code: int
 ) -> None:
     a = _kept_run(tmp_path, "run-a", 100.0, 0.2)
@@ -267,10 +270,10 @@ def test_a_check_fails_where_cpu_or_in_flight_is_too_far_off(
     assert ran.code == code, ran.err
     assert ran.out.count("too far off") == code
     assert bool(re.search(r"\+(19|20)\.\d %", ran.out)) is (code == 1)
-    assert {"CPU", "in flight", "commits", "WAL", "connections"} <= {
+    assert {"CPU", "in flight", "commits", "WAL", "disk", "connections"} <= {
         line.split("  ")[0] for line in ran.out.splitlines()
     }
-    assert "Gated are CPU and in flight" in ran.out
+    assert "Gated at 15 % are CPU, in flight" in ran.out
 
 
 def test_in_flight_may_be_off_by_one_request(here: HereRuns, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def _now() -> list[Panel]:
 def _attempts() -> list[Panel]:
     return [
         chart("Attempts", "By outcome: a class of status, or why there was none.", "cps",
-              Query(f"sum by (outcome) ({ATTEMPTS})", "{{outcome}}"), stacked=True),
+              Query(f"sum by (outcome) ({ATTEMPTS}) > 0", "{{outcome}}"), stacked=True),
         chart("Failing attempts", "Share of the attempts that brought no 2xx.", "percentunit",
               Query(f"1 - sum(rate(sureshot_attempts_total{{{PROCESS},outcome=\"2xx\"}}"
                     f"[{WINDOW}])) / sum({ATTEMPTS})", "failing"),
