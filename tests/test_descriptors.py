@@ -15,6 +15,9 @@ from tests.support.http import call, submit
 from tests.support.own_servers import free_port
 from tests.support.service import ADMIN_TOKEN, API_TOKEN
 
+IDLE_S = 3.0
+"""So long as many clients as the service can have say nothing."""
+
 
 @pytest.mark.parametrize("limit", [64, 128, 256, 512, 1024, 4096, 15_000, 65_536, 1_000_000])
 def test_the_shares_never_add_up_to_more_than_there_is(limit: int) -> None:
@@ -50,9 +53,11 @@ async def test_with_few_descriptors_slow_receivers_and_many_clients_lose_nothing
     try:
         await _ready(url)
         idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
-        ids = await _submit_all(url, target, 300)
+        submitting = asyncio.create_task(_submit_all(url, target, 300))
+        await asyncio.sleep(IDLE_S)
         for _reader, writer in idle:
             writer.close()
+        ids = await submitting
         async with asyncio.timeout(30):
             while sink.unique < 300:
                 await asyncio.sleep(0.1)

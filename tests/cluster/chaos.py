@@ -18,6 +18,8 @@ from tests.support.cluster import Cluster, Ledger, cluster
 from tests.support.own_servers import OwnPostgres, OwnRabbitMQ
 
 KINDS = ("api", "worker", "scheduler", "postgres", "rabbitmq")
+UNWRITTEN_S = 4.0
+"""So long after it arrived is a webhook written down; when the database was killed, too."""
 SETTINGS = {"lease_s": "12", "timeout_s": "2", "connect_timeout_s": "1", "drain_s": "3"}
 
 
@@ -28,10 +30,20 @@ class Verdict:
     ledger: Ledger
     recorded: set[str]
     faults: list[str]
+    workers_killed_s: list[float]
 
     @property
     def not_recorded(self) -> set[str]:
         return self.ledger.accepted - self.recorded
+
+    @property
+    def unexplained(self) -> int:
+        """Repeats of what no worker can have had under way, or not written down, when killed."""
+        return sum(
+            len(times) - 1
+            for times in self.ledger.received.values()
+            if not any(0 <= at_s - times[0] <= UNWRITTEN_S for at_s in self.workers_killed_s)
+        )
 
     def __str__(self) -> str:
         ledger = self.ledger
@@ -40,7 +52,7 @@ class Verdict:
         return (
             f"{len(self.faults)} faults ({counts}): {len(ledger.accepted)} accepted, "
             f"{len(ledger.lost)} lost, {len(self.not_recorded)} not recorded, "
-            f"{ledger.duplicates} duplicates ({rate:.2%}); "
+            f"{ledger.duplicates} duplicates ({rate:.2%}), {self.unexplained} of no killed worker; "
             f"refused {sum(ledger.refused.values())}, broken {ledger.broken}"
         )
 
@@ -79,8 +91,11 @@ async def run_chaos(folder: Path, faults: int, seed: int) -> Verdict:
             load = asyncio.create_task(deployed.submit(8, ended, pause_s=0.003))
             # RabbitMQ 3.10 cannot elect a leader for a queue it was killed right after making.
             await asyncio.sleep(6)
+            killed_s = []
             for number, kind in enumerate(order):
                 await asyncio.sleep(rng.uniform(0.3, 1.5))
+                if kind == "worker":
+                    killed_s.append(asyncio.get_running_loop().time())
                 await _strike(kind, deployed, postgres, rabbitmq, rng)
                 if sys.stdout.isatty():
                     accepted = len(deployed.ledger.accepted)
@@ -90,7 +105,7 @@ async def run_chaos(folder: Path, faults: int, seed: int) -> Verdict:
             await load
             await asyncio.gather(*(member.ready(60, restart=True) for member in deployed.members))
             await deployed.quiet(90)
-            return Verdict(deployed.ledger, await deployed.recorded(), order)
+            return Verdict(deployed.ledger, await deployed.recorded(), order, killed_s)
     finally:
         await asyncio.gather(postgres.remove(), rabbitmq.remove())
 

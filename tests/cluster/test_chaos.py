@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sureshot.delivery.recorder import UNWRITTEN
+from sureshot.delivery.worker import BATCH
 from tests.cluster.chaos import run_chaos
 
 
@@ -19,4 +21,6 @@ async def test_killing_anything_under_load_loses_nothing(tmp_path: Path) -> None
     assert len(verdict.ledger.accepted) > 500, told
     assert verdict.ledger.lost == set(), told
     assert verdict.not_recorded == set(), told
-    assert verdict.ledger.duplicates < len(verdict.ledger.accepted) * 0.01, told
+    # Again comes what a worker had not written down when it was killed, and hardly any other.
+    assert verdict.ledger.duplicates <= len(verdict.workers_killed_s) * (UNWRITTEN + BATCH), told
+    assert verdict.unexplained < len(verdict.ledger.accepted) * 0.01, told

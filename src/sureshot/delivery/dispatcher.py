@@ -64,6 +64,8 @@ class Dispatcher:
         self.closer = Closer(directory, clock, self.give_back)
         self.stopped = False
         self._voided: OrderedDict[str, None] = OrderedDict()
+        self._held_up: dict[str, Lane] = {}
+        recorder.on_caught_up = self._go_on
 
     def deliver(self, lease: Lease) -> None:
         """Send *lease* now, let it wait in its lane, or give it back unspent."""
@@ -219,6 +221,9 @@ class Dispatcher:
             self._pump_later(lane, DOUBT_S)
             return
         while lane.waiting:
+            if self._recorder.behind:
+                self._held_up[lane.key] = lane
+                return
             now_s = self._clock.monotonic()
             admission = lane.admit(now_s, self._lanes.share())
             if admission is Admission.REFUSE:
@@ -230,6 +235,13 @@ class Dispatcher:
                 break
             self._start_waiting(lane)
         self._open_drained(lane)
+
+    def _go_on(self) -> None:
+        """Pump the lanes that stopped because the recorder was behind."""
+        held_up, self._held_up = self._held_up, {}
+        for lane in held_up.values():
+            if lane.waiting:
+                self.pump(lane)
 
     def _renew_limits(self, lane: Lane) -> bool:
         """Have *lane* keep to its endpoint's limits as they are by now; whether they changed."""

@@ -18,13 +18,16 @@ from sureshot.domain.model import FINAL, Lease, Result
 from sureshot.ports import LeaseTerms, Queue, Store
 from sureshot.telemetry.metrics import Metrics
 
+UNWRITTEN = 1000
+"""With so many outcomes to write down nothing more is begun: a batch in the store, or two."""
+
 
 class Recorder:
     """Ends every lease that was taken: recorded or released, then its slot is free.
 
     While the store is away it keeps what it holds and tries again, and asks for
-    nothing new to be sent: what is sent and not written down is sent once more
-    if this process dies.
+    nothing new to be sent, nor while it is behind: what is sent and not written
+    down is sent once more if this process dies.
     """
 
     def __init__(
@@ -48,6 +51,9 @@ class Recorder:
         self._renewed: dict[str, Lease] = {}
         self._renewal = asyncio.Lock()
         self._parked: list[Callable[[], None]] = []
+        self._unwritten = 0
+        self._away = False
+        self.on_caught_up: Callable[[], None] = _nothing
         self._writable = asyncio.Event()
         self._writable.set()
         self._results: Batcher[Result] = Batcher(self._record)
@@ -63,6 +69,9 @@ class Recorder:
             result = msgspec.structs.replace(result, lease=renewed)
         self._settling.add(lease.webhook_id)
         self._results.add(result)
+        self._unwritten += 1
+        if self._unwritten == UNWRITTEN:
+            self._writable.clear()
 
     def release(self, lease: Lease, due_at: datetime | None = None) -> None:
         """Have the unspent *lease* given back with the forming batch."""
@@ -74,8 +83,13 @@ class Recorder:
         self._settling.add(lease.webhook_id)
         self._unspent.add((lease, due_at))
 
-    async def writable(self) -> None:
-        """Wait while the store is known to be away."""
+    @property
+    def behind(self) -> bool:
+        """Whether the store is known to be away, or has ``UNWRITTEN`` outcomes to take."""
+        return not self._writable.is_set()
+
+    async def keeps_up(self) -> None:
+        """Wait while it is behind."""
         await self._writable.wait()
 
     async def release_suspects(self) -> None:
@@ -135,7 +149,9 @@ class Recorder:
         try:
             current = await persist(lambda: self._try_record(batch), "record")
         finally:
-            self._writable.set()
+            self._unwritten -= len(batch)
+            self._away = False
+            self._see_whether_behind()
         finished = 0
         freed = False
         for result, was_current in zip(batch, current, strict=True):
@@ -154,8 +170,16 @@ class Recorder:
         try:
             return await self._store.record(batch)
         except Overloaded:
-            self._writable.clear()
+            self._away = True
+            self._see_whether_behind()
             raise
+
+    def _see_whether_behind(self) -> None:
+        if self._away or self._unwritten >= UNWRITTEN:
+            self._writable.clear()
+        elif self.behind:
+            self._writable.set()
+            self.on_caught_up()
 
     async def _release(self, batch: list[tuple[Lease, datetime | None]]) -> None:
         by_due: dict[datetime | None, list[Lease]] = {}
@@ -171,3 +195,7 @@ class Recorder:
         self._settling.difference_update([lease.webhook_id for lease in leases])
         await self._queue.ack(leases)
         self._slots.give_back(leases)
+
+
+def _nothing() -> None:
+    """Do nothing."""

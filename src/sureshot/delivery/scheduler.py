@@ -17,7 +17,8 @@ BATCH = 500
 PER_LANE = 250
 LONGEST_SLEEP_S = 5.0
 IDLE_SHARE = 4.0
-"""A look that found nothing is followed by a rest this many times as long as it took."""
+"""A look that found nothing is followed by a rest this many times as long as it took, at most
+by ``LONGEST_SLEEP_S``."""
 FULL_SLEEP_S = 0.02
 LOOK_AGAIN_S = 1.0
 """While the queue has no room for a big one: something smaller may be due by then."""
@@ -84,7 +85,8 @@ class Scheduler:
         if refused:
             await self._store.release(refused, None)
         if not due.leases:
-            await asyncio.sleep(IDLE_SHARE * (self._clock.monotonic() - began_s))
+            rest_s = IDLE_SHARE * (self._clock.monotonic() - began_s)
+            await asyncio.sleep(min(rest_s, LONGEST_SLEEP_S))
         return self._sleep_s(due)
 
     async def _publish(self, leases: list[Lease]) -> list[Lease]:

@@ -64,7 +64,7 @@ class Worker:
                 self._crowding.turn_away(beyond)
                 turned_away = {id(lease) for lease in beyond}
                 leases = [lease for lease in leases if id(lease) not in turned_away]
-            await self._recorder.writable()
+            await self._recorder.keeps_up()
             for lease in await self._with_time_left(leases):
                 self._deliver(lease)
             # A full queue must not keep the loop from serving everybody else.
