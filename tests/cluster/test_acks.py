@@ -8,7 +8,8 @@ import time
 
 from sureshot.clock import SystemClock
 from sureshot.domain.model import Lease
-from sureshot.queue.rabbitmq import TELL_TIMEOUT_S, RabbitQueue
+from sureshot.queue.link import TELL_TIMEOUT_S
+from sureshot.queue.rabbitmq import RabbitQueue
 from tests.support.builders import lease
 from tests.support.own_servers import OwnRabbitMQ
 

@@ -15,6 +15,7 @@ from sureshot.telemetry.logging import get_logger
 CONNECT_TIMEOUT_S = 5.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
+TELL_TIMEOUT_S = 2.0
 LOOK_S = 0.1
 
 FAILURES = (aiormq.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
@@ -65,6 +66,21 @@ class Link:
     def renew(self) -> None:
         """Open a new channel: this one is of no more use."""
         self._renew.set()
+
+    async def tell(self, said: Awaitable[None]) -> None:
+        """Have the broker told something that it answers by nothing; it may be lost.
+
+        Without a limit aiormq waits for ever for room in the buffer of a connection that
+        has broken, and with it whoever has something to tell.
+        """
+        try:
+            async with asyncio.timeout(TELL_TIMEOUT_S):
+                await said
+        except TimeoutError:
+            log.warning("broker.untold", link=self._name)
+            self.renew()
+        except FAILURES as error:
+            log.debug("broker.untold", link=self._name, reason=repr(error))
 
     async def close(self) -> None:
         """Disconnect; unacknowledged messages go back to the queue."""

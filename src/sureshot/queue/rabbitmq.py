@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import aiormq
@@ -30,7 +30,6 @@ SUSPECT_AFTER = 5
 """The leases of a message that came so often are worked off one by one instead."""
 CONSUMER = "sureshot"
 PUBLISH_TIMEOUT_S = 2.0
-TELL_TIMEOUT_S = 2.0
 OPEN_WITHIN_S = 3.0
 CONSUME_HEARTBEAT_S = 1
 """What a frozen consumer holds goes to another one after two to three of these."""
@@ -247,7 +246,8 @@ class RabbitQueue:
             log.error(  # noqa: TRY400 - nobody needs the traceback of a bad message
                 "broker.poison", reason=str(error), size_bytes=len(delivered.body)
             )
-            await self._tell(channel.basic_reject(tag, requeue=False, wait=False))
+            if self._consumer is not None:
+                await self._consumer.tell(channel.basic_reject(tag, requeue=False, wait=False))
             return
         leases = batch.leases
         if delivered.redelivered:
@@ -303,22 +303,9 @@ class RabbitQueue:
         return self._held.overdue(crowded=crowded)
 
     async def _ack_message(self, message: Message) -> None:
-        if message.channel is not None and not message.channel.is_closed:
-            await self._tell(message.channel.basic_ack(message.tag, wait=False))
-
-    async def _tell(self, said: Awaitable[None]) -> None:
-        """Have the broker told of a message; if it cannot be, everything is delivered again.
-
-        Renewing then finds what is settled. Without a limit aiormq waits for ever for room
-        in the buffer of a connection that has broken, and with it whoever records.
-        """
-        try:
-            async with asyncio.timeout(TELL_TIMEOUT_S):
-                await said
-        except FAILURES as error:
-            log.debug("broker.ack_lost", reason=repr(error))
-            if self._consumer is not None and isinstance(error, TimeoutError):
-                self._consumer.renew()
+        if self._consumer and message.channel is not None and not message.channel.is_closed:
+            # If it is lost all comes again; renewing finds what is settled.
+            await self._consumer.tell(message.channel.basic_ack(message.tag, wait=False))
 
     # -- the end ------------------------------------------------------------
 
