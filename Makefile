@@ -25,8 +25,8 @@ run: $(STAMP) ## serve on 127.0.0.1:8080 with SQLite under data/; may deliver to
 	@SURESHOT_ALLOWED_NETWORKS=$${SURESHOT_ALLOWED_NETWORKS-127.0.0.0/8,::1/128} exec $(BIN)/sureshot serve
 
 test: $(STAMP) ## run every test (about a quarter of an hour on two cores)
-	@$(BIN)/python -m pytest -n 4 -m "not alone" || $(AGAIN) -m "not alone"
-	@$(BIN)/python -m pytest -n 3 -m alone || $(AGAIN) -m alone
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not alone" || $(AGAIN) -m "not alone"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m alone || $(AGAIN) -m alone
 
 check: $(STAMP) ## format, lint, types, imports
 	@$(BIN)/ruff format --check src tests benchmarks

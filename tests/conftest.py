@@ -31,6 +31,7 @@ ALONE = (
     "tests/lab/scaling/test_deployment.py",
     "tests/lab/sampler/test_processes.py",
     "tests/lab/sampler/test_sampler.py",
+    "tests/lab/tuning/test_tune.py",
 )
 """What measures, or has deadlines of its own: it runs after the rest, beside two others at most."""
 

@@ -32,6 +32,7 @@ def test_with_enough_nothing_is_given_up() -> None:
     assert share_out(35_064, 10_000).in_flight == 10_000
 
 
+@pytest.mark.slow
 async def test_with_few_descriptors_slow_receivers_and_many_clients_lose_nothing(
     tmp_path: Path,
 ) -> None:

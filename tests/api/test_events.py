@@ -187,6 +187,7 @@ class Prober:
         await writer.wait_closed()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sending", [False, True], ids=["paused", "sending"])
 async def test_ten_thousand_endpoints_do_not_keep_the_others_waiting(
     tmp_path: Path, sending: bool

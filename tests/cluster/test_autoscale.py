@@ -111,6 +111,7 @@ async def test_processes_come_and_go_with_the_load_and_nothing_is_refused_or_los
         assert (last["present"], last["to"]) == (2, 1)
 
 
+@pytest.mark.slow
 async def test_a_stop_in_the_middle_of_growing_leaves_nobody(tmp_path: Path) -> None:
     async with autoscaled(tmp_path) as (deployed, member):
         ended = asyncio.Event()

@@ -41,6 +41,7 @@ def _clock_goes_ahead(
     patch.setattr(service.store, "beat", ahead)
 
 
+@pytest.mark.slow
 async def test_a_step_of_its_clock_buries_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

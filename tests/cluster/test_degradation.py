@@ -40,6 +40,7 @@ async def _delete_queue(deployed: Cluster) -> None:
     await connection.close()
 
 
+@pytest.mark.slow
 async def test_a_full_queue_leaves_the_rest_in_the_store(tmp_path: Path) -> None:
     """Without a worker nothing is taken: the queue fills to its limit and no further."""
     limit, count = 500, 3000
@@ -224,6 +225,7 @@ async def test_a_revoked_token_is_refused_everywhere_within_a_second(tmp_path: P
         assert (await call(two.url, "GET", "/api/v1/webhooks", token=token)).status == 401
 
 
+@pytest.mark.slow
 async def test_the_api_tells_what_all_processes_have_in_flight(tmp_path: Path) -> None:
     async with cluster(tmp_path, "api", "worker", "worker", "scheduler") as deployed:
         deployed.sink.delay_s = 5.0

@@ -73,6 +73,7 @@ async def test_what_an_event_became_belongs_to_nobody_while_it_lies_in_the_broke
         assert (len(deployed.ledger.received), deployed.ledger.duplicates) == (20, 0)
 
 
+@pytest.mark.slow
 async def test_a_stopping_scheduler_leaves_nothing_leased_and_unpublished(tmp_path: Path) -> None:
     async with cluster(tmp_path, "api", "scheduler", queue_limit="50") as deployed:
         body = {"webhooks": [{"url": deployed.target, "payload": n} for n in range(400)]}

@@ -38,6 +38,7 @@ async def _fill(connection: asyncpg.Connection) -> int:
     raise AssertionError("it is never full")
 
 
+@pytest.mark.slow
 async def test_its_tables_fill_the_small_disk_and_have_room_when_it_grows() -> None:
     async with _small_database() as (url, disk):
         connection = await asyncpg.connect(url)

@@ -64,6 +64,7 @@ async def _start_all(deployed: Cluster) -> None:
     await asyncio.gather(*(member.start() for member in deployed.members))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broker", ["wiped", "as it was"])
 async def test_a_lost_database_comes_back_from_a_dump_taken_under_load(
     tmp_path: Path, broker: str
@@ -101,6 +102,7 @@ async def _waiting(url: str) -> int:
     return int(count)
 
 
+@pytest.mark.slow
 async def test_webhooks_that_lay_in_the_broker_need_no_broker(tmp_path: Path) -> None:
     """Backed up with nobody to send them: all are promised, leased and in the queue only."""
     dump = tmp_path / "copy.dump"
@@ -126,6 +128,7 @@ async def test_webhooks_that_lay_in_the_broker_need_no_broker(tmp_path: Path) ->
         await hold_to(promises, deployed, found)
 
 
+@pytest.mark.slow
 async def test_restored_processes_are_given_up_for_dead(tmp_path: Path) -> None:
     """The dump holds heartbeats of processes that no longer exist; their leases are freed."""
     dump = tmp_path / f"{secrets.token_hex(4)}.dump"

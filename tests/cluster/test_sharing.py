@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sureshot_lab.scale.processes import takes
 from tests.support.cluster import cluster
 from tests.support.http import call
 
 
+@pytest.mark.slow
 async def test_what_one_process_accepts_is_delivered_by_all(tmp_path: Path) -> None:
     """Clients keep their connections, so that by chance all of them may be one process's."""
     async with cluster(
@@ -25,6 +28,7 @@ async def test_what_one_process_accepts_is_delivered_by_all(tmp_path: Path) -> N
         assert min(first, second) > 0.35 * 400, (first, second)
 
 
+@pytest.mark.slow
 async def test_an_endpoints_rate_is_reached_by_all_of_them_together(tmp_path: Path) -> None:
     """The one that holds as much of it as it may must not keep work from the other."""
     async with cluster(tmp_path, "all", "all", queue_url="memory://") as deployed:

@@ -29,6 +29,7 @@ async def _holder(deployed: Cluster) -> Member:
     raise AssertionError("nobody is sending")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize(("roles", "queue"), PROFILES)
 @pytest.mark.parametrize("after_s", [0.3, 3.0], ids=["at-once", "later"])

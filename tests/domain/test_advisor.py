@@ -77,6 +77,7 @@ def test_a_steady_noisy_load_is_left_alone() -> None:
     assert numbers == {5}
 
 
+@pytest.mark.slow
 def test_a_steady_load_stays_with_its_replicas_for_hours_whatever_the_start_value() -> None:
     rng = random.Random(2)
     for per_s, fewest in ((600.0, 4), (130.0, 1), (250.0, 2)):

@@ -75,6 +75,7 @@ async def _walk_schedule(service: Service, clock: ManualClock, handler: Handler)
     return waits
 
 
+@pytest.mark.slow
 async def test_a_failing_receiver_is_tried_ten_times_over_three_days(
     service: Service, clock: ManualClock
 ) -> None:

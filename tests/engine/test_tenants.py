@@ -37,6 +37,7 @@ async def _service(folder: Path, *, brokered: bool) -> AsyncIterator[Service]:
         yield await stack.enter_async_context(running_service(folder, **more))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("brokered", [False, True], ids=["embedded", "brokered"])
 async def test_another_tenant_with_many_slow_receivers_takes_half_of_the_slots_at_most(
     tmp_path: Path, *, brokered: bool

@@ -96,6 +96,7 @@ def test_depth_and_flight_add_workers_before_the_target_is_passed(tmp_path: Path
     assert thresholds["sureshot_in_flight"] == 0.7 * 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("servers", ["postgres-rabbitmq"])
 async def test_keda_finds_the_number_of_workers_in_the_answer(tmp_path: Path, servers: str) -> None:
     """Asked of roles apart, as the manifests run them."""

@@ -36,6 +36,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         yield running
 
 
+@pytest.mark.slow
 def test_faults_reach_whoever_is_to_hear_of_them(stack: Stack) -> None:
     assert stack.submit("/failing") == [202]
     ticket = stack.wait_for_alert("/ticket", "SureshotBreakersOpen")

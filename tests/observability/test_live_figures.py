@@ -76,6 +76,7 @@ def _is_empty(series: list[Any]) -> bool:
     return all(math.isnan(float(each["value"][1])) for each in series)
 
 
+@pytest.mark.slow
 def test_no_panel_is_empty(loaded: Stack) -> None:
     empty = [each.where for each in of_dashboards() if _is_empty(loaded.query(each.text))]
     assert empty == []

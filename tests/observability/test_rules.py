@@ -101,6 +101,7 @@ def test_every_alert_has_unit_tests_and_nothing_else_has() -> None:
     assert {path.stem for path in tests} == {*NAMES, *BESIDES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NAMES, *BESIDES])
 def test_every_unit_test_passes(name: str) -> None:
     ran = run("promtool", "test", "rules", PROMETHEUS / "tests" / f"{name}.yml")

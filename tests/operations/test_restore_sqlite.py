@@ -53,6 +53,7 @@ class Disk:
 OWN_KEY = {"queue_url": "memory://", "secret_key": "", "breaker_open_s": "0.5"}
 
 
+@pytest.mark.slow
 async def test_a_lost_disk_comes_back_from_a_copy_taken_under_load(tmp_path: Path) -> None:
     disk = Disk(tmp_path)
     async with (
@@ -78,6 +79,7 @@ def _assert_sent_what_was_not_final(found: Receivers, waiting: int) -> None:
     assert len(found.got) == len(set(found.got)) == waiting + 1
 
 
+@pytest.mark.slow
 async def test_what_was_delivered_since_the_copy_is_sent_again_under_the_same_id(
     tmp_path: Path,
 ) -> None:
@@ -107,6 +109,7 @@ async def test_what_was_delivered_since_the_copy_is_sent_again_under_the_same_id
         assert found.got == [second]
 
 
+@pytest.mark.slow
 async def test_a_database_restored_paused_sends_nothing_until_it_is_told_to(
     tmp_path: Path,
 ) -> None:
@@ -132,6 +135,7 @@ async def test_a_database_restored_paused_sends_nothing_until_it_is_told_to(
         assert unwanted not in found.got
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
 async def test_what_lay_beside_the_database_before_does_not_meet_the_copy(
     tmp_path: Path, suffix: str

@@ -274,6 +274,7 @@ def test_a_calibration_sends_the_payload_that_was_asked_for(wanted: float) -> No
     assert fmean(len(one.encode()) for one in sent) == pytest.approx(wanted, rel=0.1)
 
 
+@pytest.mark.slow
 async def test_a_calibration_measures_what_a_plan_needs(tmp_path: Path) -> None:
     [(result, folder)] = await calibrate(
         "embedded", 0.1, ((100.0, 2048.0),), Options(runs=tmp_path, engine="native"), 3.0

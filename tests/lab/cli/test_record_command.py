@@ -37,6 +37,7 @@ def lines(path: Path) -> list[Record]:
     return list(read_records(path))
 
 
+@pytest.mark.slow
 async def test_a_recording_is_anonymous_unless_it_is_wanted_raw(tmp_path: Path) -> None:
     async with running_service(tmp_path) as service:
         await admin(service.url, "POST", "/api/v1/admin/pause")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import shutil
 import signal
 from collections import Counter
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.support.service import ADMIN_TOKEN, API_TOKEN, running_service
 
 PASS, FAIL, INVALID, NOT_BEGUN = range(4)
 PATIENCE_S = 90.0
+REPEATS = 3
 
 
 def record(folder: Path, webhooks: int = 120, per_s: int = 60) -> Path:
@@ -139,15 +141,20 @@ def test_what_cannot_be_made_anonymous_is_a_sentence(
 
 
 async def replay(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
-    """Replay ``shop.ndjson`` to its end; return what was printed."""
+    """Replay ``shop.ndjson`` to its end, anew where the machine was late; return what it said."""
     command = ("lab", "traffic", "replay", "shop.ndjson", "--engine", "native", *arguments)
-    async with running(*command, folder=folder, env=env) as process:
-        async with asyncio.timeout(PATIENCE_S):
-            out, err = await process.communicate()
-    assert process.returncode in {PASS, FAIL}, err
+    for _ in range(REPEATS):
+        shutil.rmtree(folder / "runs", ignore_errors=True)
+        async with running(*command, folder=folder, env=env) as process:
+            async with asyncio.timeout(PATIENCE_S):
+                out, err = await process.communicate()
+        if process.returncode != INVALID:
+            break
+    assert process.returncode in {PASS, FAIL}, (out, err)
     return out.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 async def test_a_recording_is_sent_again_as_it_was(tmp_path: Path) -> None:
     record(tmp_path)
@@ -169,6 +176,7 @@ async def test_a_recording_is_sent_again_as_it_was(tmp_path: Path) -> None:
     assert 70 <= received[0] <= 108
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 async def test_twice_the_speed_against_a_target_that_keeps_nothing_of_it(tmp_path: Path) -> None:
     record(tmp_path)
@@ -184,6 +192,7 @@ async def test_twice_the_speed_against_a_target_that_keeps_nothing_of_it(tmp_pat
     assert one["payload"]["email"].endswith("@corp.com")
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 async def test_a_replay_that_is_stopped_keeps_what_was_measured(tmp_path: Path) -> None:
     record(tmp_path, webhooks=1200)

@@ -12,6 +12,7 @@ from tests.lab.k6.running import run
 from tests.lab.k6.stub import Stub
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from sureshot_lab.result import RunResult, Verdict
 from tests.lab.runs.conftest import Run
@@ -20,6 +21,7 @@ GONE = 'fault=[{kind="kill",at_s=6,within_s=2}]'
 WITHIN_S = 30
 
 
+@pytest.mark.slow
 def test_a_service_that_does_not_come_back_leaves_what_was_measured(tmp_path: Path) -> None:
     python = f'service.python="{starts_once(tmp_path)}"'
     done = lab(

@@ -20,6 +20,7 @@ from tests.lab.runs.proxy import refusing
 from tests.support.service import ADMIN_TOKEN, API_TOKEN, running_service
 
 
+@pytest.mark.slow
 async def test_a_service_that_is_well_passes_and_leaves_reports(run: Run, tmp_path: Path) -> None:
     result = await run()
     # On a busy machine a latency may be missed; nothing else may be.
@@ -33,6 +34,7 @@ async def test_a_service_that_is_well_passes_and_leaves_reports(run: Run, tmp_pa
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["native", "k6"])
 async def test_a_service_stopped_for_a_second_shows_in_the_latency(run: Run, engine: str) -> None:
     """Latency counts from the intended time: a closed loop would hide the stall."""
@@ -55,6 +57,7 @@ async def test_a_service_stopped_for_a_second_shows_in_the_latency(run: Run, eng
         assert result.verdict is (Verdict.INVALID if lag_s > LATE_S else Verdict.FAIL)
 
 
+@pytest.mark.slow
 async def test_a_generator_stopped_for_a_second_is_invalid_not_a_fail(
     run: Run, tmp_path: Path
 ) -> None:
@@ -74,6 +77,7 @@ async def test_a_generator_stopped_for_a_second_is_invalid_not_a_fail(
     assert "the generator was late by itself" in result.reasons[0]
 
 
+@pytest.mark.slow
 async def test_one_submission_in_twenty_refused_is_a_fail(run: Run, tmp_path: Path) -> None:
     async with running_service(tmp_path) as service, refusing(service.url, 20) as url:
         result = await run(target=url, token=API_TOKEN, admin_token=ADMIN_TOKEN)
@@ -90,6 +94,7 @@ async def test_a_wrong_token_is_a_fail_with_that_reason(run: Run, tmp_path: Path
     assert "refuses the token with 401" in result.reasons[0]
 
 
+@pytest.mark.slow
 async def test_a_starved_generator_makes_the_run_invalid(run: Run) -> None:
     """One process is asked for more than any core can send."""
     changes = {"load.stages": [[2, 80_000, 80_000]], "load.worst_s": 2.0}
@@ -100,6 +105,7 @@ async def test_a_starved_generator_makes_the_run_invalid(run: Run) -> None:
     )
 
 
+@pytest.mark.slow
 async def test_a_receiver_that_forgets_one_in_a_thousand_is_found_by_the_ledger(run: Run) -> None:
     result = await run({"load.stages": [[4, 600, 600]]}, lose_every=1000)
     assert result.verdict is Verdict.FAIL

@@ -12,6 +12,7 @@ from tests.lab.runs.conftest import Run
 from tests.support.service import ADMIN_TOKEN, API_TOKEN, running_service
 
 
+@pytest.mark.slow
 async def test_a_service_elsewhere_delivers_to_the_address_and_the_port_it_is_told(
     run: Run, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def a_minutes_run(
     return child, started
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) -> None:
     child, started = a_minutes_run(tmp_path)
     os.killpg(child.pid, signal.SIGINT)

@@ -10,6 +10,7 @@ from sureshot_lab.scenario import load_scenario
 from tests.lab.runs.conftest import Run
 
 
+@pytest.mark.slow
 async def test_a_quarter_of_the_rate_is_held_against_a_quarter_of_the_throughput(run: Run) -> None:
     result = await run(
         {"load.stages": [[3, 170, 170]]}, scenario="performance", environment="staging"

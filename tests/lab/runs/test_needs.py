@@ -60,6 +60,7 @@ async def test_a_disk_that_nobody_made_small_cannot_grow(run: Run, tmp_path: Pat
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 async def test_settings_a_target_did_not_get_are_told(run: Run, tmp_path: Path) -> None:
     changes = {"service.settings": {"intake_limit": 500}, "payload.seed": 3}
     async with running_service(tmp_path) as service:

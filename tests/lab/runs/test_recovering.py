@@ -35,6 +35,7 @@ async def test_a_killed_service_is_let_go_of_at_once_a_stopped_one_at_the_end(
             assert held_s == 0 if kind is FaultKind.KILL else held_s >= 0.5
 
 
+@pytest.mark.slow
 async def test_the_restart_after_a_kill_is_a_part_of_the_recovery(run: Run, tmp_path: Path) -> None:
     python = str(slow_to_start(tmp_path))
     changes = {**LOAD, "fault": [{"kind": "kill", "at_s": 8}], "service.python": python}
@@ -44,6 +45,7 @@ async def test_the_restart_after_a_kill_is_a_part_of_the_recovery(run: Run, tmp_
     assert result.metrics["recovery_s"] >= ready.at_s - killed.at_s - 1
 
 
+@pytest.mark.slow
 async def test_receivers_that_failed_leave_a_backlog_until_its_retry(run: Run) -> None:
     """Submissions never notice; what failed waits six seconds for its next attempt."""
     changes = {

@@ -52,6 +52,7 @@ def no_wrk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "bin"
 
 
+@pytest.mark.slow
 async def test_a_service_without_an_admin_token_has_a_capacity_too(tmp_path: Path) -> None:
     async with running_service(tmp_path) as service:
         result = await searched(tmp_path, rate(40), target=service.url, token=API_TOKEN)
@@ -76,6 +77,7 @@ async def test_without_an_admin_token_a_wait_ends_with_the_last_webhook(tmp_path
     assert status == 202
 
 
+@pytest.mark.slow
 async def test_goodput_is_what_arrived_in_time_and_what_waits_is_not_lost(tmp_path: Path) -> None:
     """One receiver takes 20 a second and is offered 240: most of a step comes much later."""
     changes = {

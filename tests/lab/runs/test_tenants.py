@@ -36,6 +36,7 @@ async def test_every_tenant_has_endpoints_and_sees_its_own_alone(tmp_path: Path)
     assert len(what.tokens) == 7
 
 
+@pytest.mark.slow
 async def test_each_webhook_is_its_tenants_and_arrives_with_its_signature(run: Run) -> None:
     """A submission with another tenant's token is refused: the endpoint is not there for it."""
     result = await run({"endpoints.count": 7, "endpoints.tenants": 3}, engine="auto")
@@ -45,6 +46,7 @@ async def test_each_webhook_is_its_tenants_and_arrives_with_its_signature(run: R
     assert result.metrics["bad_signatures"] == result.metrics["unverified"] == 0
 
 
+@pytest.mark.slow
 async def test_what_waits_of_any_tenant_is_asked_for_as_that_tenant(run: Run) -> None:
     hanging = [{"share": 1.0, "failure_share": 1.0}]
     changes = {**THREE, "sink.behaviour": hanging, "drain_s": 1}

@@ -32,6 +32,7 @@ def unread(result: RunResult) -> str:
     return found[0].evidence if found else ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("servers", ["postgres"])
 async def test_the_stores_of_a_target_and_its_pods_are_sampled_where_they_are_named(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, servers: str
@@ -55,6 +56,7 @@ async def test_the_stores_of_a_target_and_its_pods_are_sampled_where_they_are_na
     assert called == ["--context staging --namespace webhooks top pods --no-headers"]
 
 
+@pytest.mark.slow
 async def test_what_could_not_be_sampled_is_told_and_why_a_gate_is_without_a_figure(
     run: Run, tmp_path: Path
 ) -> None:
@@ -72,6 +74,7 @@ async def test_what_could_not_be_sampled_is_told_and_why_a_gate_is_without_a_fig
     assert "secret" not in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("servers", ["rabbitmq"])
 async def test_without_a_management_api_a_run_says_what_to_enable(
     run: Run, tmp_path: Path, servers: str

@@ -66,6 +66,7 @@ async def delivered(server: SinkServer, count: int) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_what_a_service_did_is_counted_over_its_processes_death(tmp_path: Path) -> None:
     async with sink() as (server, target), member(tmp_path) as service:
         metrics = ServiceMetrics([service.url])

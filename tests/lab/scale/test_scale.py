@@ -159,6 +159,7 @@ def _stand_in(folder: Path, code: int = 0) -> Path:
     return kubectl
 
 
+@pytest.mark.slow
 async def test_kubernetes_is_scaled_and_waited_for_before_the_load(tmp_path: Path) -> None:
     async with own_service(Service(), tmp_path / "elsewhere") as service:
         options = Options(
@@ -178,6 +179,7 @@ async def test_kubernetes_is_scaled_and_waited_for_before_the_load(tmp_path: Pat
     assert step.jain is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pods", "jain"), [(1, 1.0), (2, None)])
 async def test_pods_tell_by_their_metrics_what_each_took_if_all_are_read(
     tmp_path: Path, pods: int, jain: float | None

@@ -42,6 +42,7 @@ def test_on_weeks_it_beats_both_and_its_intervals_hold() -> None:
     assert 0.88 <= ours.covered <= 1
 
 
+@pytest.mark.slow
 def test_bursts_nobody_can_foresee_and_it_does_not_pretend_to() -> None:
     # Repeating the calm level is hard to beat: what counts is that it is not much worse,
     # and that its intervals say how little it knows.
@@ -134,6 +135,7 @@ def growing_file(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_forecast_and_the_days_that_are_left(growing_file: str) -> None:
     code, out, _error = run("forecast", growing_file, "--capacity", "300", "--backtest")
     assert code == 0

@@ -57,6 +57,7 @@ async def recorded(folder: Path, url: str, *arguments: str) -> list[Record]:
     return list(read_records(folder / "a.ndjson.gz"))
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 async def test_rates_sizes_and_shares_are_those_of_the_original(tmp_path: Path) -> None:
     original, copy = tmp_path / "original", tmp_path / "copy"

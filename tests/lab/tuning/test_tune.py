@@ -93,6 +93,7 @@ async def test_more_slots_are_found_where_a_file_has_too_few_and_proven(tmp_path
     assert f"trials/{tuning.trials[1].run}/report.html" in page
 
 
+@pytest.mark.slow
 async def test_a_gate_that_is_missed_rules_a_point_out_and_the_defaults_stay(
     tmp_path: Path,
 ) -> None:
@@ -134,6 +135,7 @@ async def _stopped_by_ctrl_c(folder: Path) -> Tuning:
     return msgspec.json.decode(out, type=Tuning)
 
 
+@pytest.mark.slow
 async def test_ctrl_c_ends_in_order_and_tells_the_best_so_far(tmp_path: Path) -> None:
     for number in range(REPEATS):
         here = tmp_path / str(number)
