@@ -64,7 +64,7 @@ class Dispatcher:
         self.closer = Closer(directory, clock, self.give_back)
         self.stopped = False
         self._voided: OrderedDict[str, None] = OrderedDict()
-        self._held_up: dict[str, Lane] = {}
+        self._held_up: OrderedDict[str, Lane] = OrderedDict()
         recorder.on_caught_up = self._go_on
 
     def deliver(self, lease: Lease) -> None:
@@ -237,11 +237,13 @@ class Dispatcher:
         self._open_drained(lane)
 
     def _go_on(self) -> None:
-        """Pump the lanes that stopped because the recorder was behind."""
-        held_up, self._held_up = self._held_up, {}
-        for lane in held_up.values():
-            if lane.waiting:
-                self.pump(lane)
+        """Pump a lane that stopped because the recorder was behind, and then the next one."""
+        if not self._held_up or self._recorder.behind:
+            return
+        _key, lane = self._held_up.popitem(last=False)
+        asyncio.get_running_loop().call_soon(self._go_on)
+        if lane.waiting:
+            self.pump(lane)
 
     def _renew_limits(self, lane: Lane) -> bool:
         """Have *lane* keep to its endpoint's limits as they are by now; whether they changed."""
@@ -258,9 +260,14 @@ class Dispatcher:
 
     def _start_waiting(self, lane: Lane) -> None:
         lease = lane.waiting.popleft()
-        destination = self._destination(lease)
-        if destination is not None:
-            self._send(lane, lease, destination)
+        try:
+            destination = self._destination(lease)
+            if destination is not None:
+                self._send(lane, lease, destination)
+        except Exception:
+            # One that cannot be sent must not keep those behind it.
+            log.exception("delivery.failed", webhook_id=lease.webhook_id)
+            self.postpone(lease)
 
     def _pump_later(self, lane: Lane, wait_s: float) -> None:
         lane.timer = asyncio.get_running_loop().call_later(wait_s, self.pump, lane)

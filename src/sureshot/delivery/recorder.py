@@ -19,7 +19,7 @@ from sureshot.ports import LeaseTerms, Queue, Store
 from sureshot.telemetry.metrics import Metrics
 
 UNWRITTEN = 1000
-"""With so many outcomes to write down nothing more is begun: a batch in the store, or two."""
+"""With so many outcomes to write down no further batch of leases is begun."""
 
 
 class Recorder:
@@ -61,17 +61,20 @@ class Recorder:
 
     def record(self, result: Result) -> None:
         """Have *result* written with the forming batch."""
+        self._unwritten += 1
+        if self._unwritten == UNWRITTEN:
+            self._writable.clear()
+        self._add(result)
+
+    def _add(self, result: Result) -> None:
         lease = result.lease
         if self._renewing and lease.webhook_id in self._renewing:
-            self._parked.append(functools.partial(self.record, result))
+            self._parked.append(functools.partial(self._add, result))
             return
         if self._renewed and (renewed := self._newest(lease)) is not lease:
             result = msgspec.structs.replace(result, lease=renewed)
         self._settling.add(lease.webhook_id)
         self._results.add(result)
-        self._unwritten += 1
-        if self._unwritten == UNWRITTEN:
-            self._writable.clear()
 
     def release(self, lease: Lease, due_at: datetime | None = None) -> None:
         """Have the unspent *lease* given back with the forming batch."""
@@ -179,7 +182,7 @@ class Recorder:
             self._writable.clear()
         elif self.behind:
             self._writable.set()
-            self.on_caught_up()
+            asyncio.get_running_loop().call_soon(self.on_caught_up)
 
     async def _release(self, batch: list[tuple[Lease, datetime | None]]) -> None:
         by_due: dict[datetime | None, list[Lease]] = {}

@@ -73,12 +73,14 @@ class Link:
         Without a limit aiormq waits for ever for room in the buffer of a connection that
         has broken, and with it whoever has something to tell.
         """
+        channel = self.channel
         try:
             async with asyncio.timeout(TELL_TIMEOUT_S):
                 await said
         except TimeoutError:
             log.warning("broker.untold", link=self._name)
-            self.renew()
+            if self.channel is channel:
+                self.renew()
         except FAILURES as error:
             log.debug("broker.untold", link=self._name, reason=repr(error))
 

@@ -15,6 +15,11 @@ class Curve:
 
     points: tuple[tuple[float, float], ...]
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest rate measured."""
+        return self.points[0][0], self.points[-1][0]
+
     def at(self, rate_per_s: float) -> float:
         """Return the figure at a rate: straight in logarithms, and flat beyond the ends.
 

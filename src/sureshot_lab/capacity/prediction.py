@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sureshot_lab.capacity.basis import Basis, fit_basis
+from sureshot_lab.capacity.basis import BEYOND, Basis, fit_basis
 from sureshot_lab.capacity.observation import Observation
 from sureshot_lab.errors import LabError
 
 MOST_OFF = 0.15
 """A prediction must be as near, as a share of what was measured."""
+FAR = 10.0
+"""Payloads so many times larger make fewer commits than those the basis was measured with."""
 ONE_REQUEST = 1.0
 """In flight is counted in whole requests: one more or less is no error."""
 
@@ -70,8 +72,8 @@ def _predictions(basis: Basis, held_out: Observation) -> list[Prediction]:
             Prediction("in flight", "requests", expected, held_out.in_flight, least=ONE_REQUEST)
         )
     if basis.commits is not None and held_out.commits is not None:
-        expected = basis.commits.at(rate)
-        found.append(Prediction("commits", "a webhook", expected, held_out.commits))
+        expected, known = basis.commits.at(rate), _knows_commits(basis, held_out)
+        found.append(Prediction("commits", "a webhook", expected, held_out.commits, known))
     further = held_out.payload_bytes - basis.value("payload_bytes")
     constant = (
         ("WAL", "wal_bytes", "bytes a webhook", further, held_out.wal_bytes, True),
@@ -85,3 +87,11 @@ def _predictions(basis: Basis, held_out: Observation) -> list[Prediction]:
         if measured is not None and name in basis.factors
     ]
     return found
+
+
+def _knows_commits(basis: Basis, held_out: Observation) -> bool:
+    """Whether the rate lies within those measured; a larger payload has commits of its own."""
+    low, high = basis.commits.ends if basis.commits else (0.0, 0.0)
+    usual = basis.value("payload_bytes")
+    alike = usual / FAR < held_out.payload_bytes < usual * FAR
+    return alike and low / BEYOND <= held_out.rate_per_s <= high * BEYOND

@@ -96,9 +96,15 @@ def _commits(demand: Demand, basis: Basis, replicas: Replicas) -> list[Need]:
         return []
     each_per_s = demand.rate_per_s / max(replicas.api, replicas.workers)
     a_webhook = basis.commits.at(each_per_s)
+    low, high = basis.commits.ends
+    told = "as measured"
+    if each_per_s < low:
+        told = f"at least: the lowest measured is {low:.0f}/s"
+    elif each_per_s > high:
+        told = f"at most: the highest measured is {high:.0f}/s"
     return [
         Need("commits", a_webhook * demand.rate_per_s, "a second",
-             f"{a_webhook:.3g} a webhook at {each_per_s:.0f}/s of one replica, as measured")
+             f"{a_webhook:.3g} a webhook at {each_per_s:.0f}/s of one replica, {told}")
     ]  # fmt: skip
 
 
