@@ -17,11 +17,13 @@ NEEDS_SERVERS = ("tests/cluster/", "[postgres", "[rabbitmq", "-postgres", "-rabb
 
 
 ALONE = (
+    "tests/api/test_events.py::test_ten_thousand_endpoints_do_not_keep_the_others_waiting",
     "tests/contract/test_store_line.py::test_a_closed_lanes_backlog_costs_the_others_nothing",
     "tests/engine/test_isolation.py",
     "tests/crash/",
     "tests/cluster/test_chaos.py",
     "tests/cluster/test_takeover.py",
+    "tests/lab/capacity/test_capacity.py::test_a_calibration_measures_what_a_plan_needs",
     "tests/lab/k6/",
     "tests/lab/load/",
     "tests/engine/test_policy.py",

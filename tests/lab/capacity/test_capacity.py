@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from inspect import signature
 from pathlib import Path
@@ -28,12 +29,13 @@ from sureshot_lab.capacity.prediction import check_prediction
 from sureshot_lab.capacity.quantities import duration_s, rate_per_s, size_bytes
 from sureshot_lab.cli.capacity_commands import capacity
 from sureshot_lab.errors import LabError
-from sureshot_lab.result import Verdict
+from sureshot_lab.result import RunResult, Verdict
 from sureshot_lab.runs.options import Options
 from sureshot_lab.traffic.payloads import make_payloads
 from tests.lab.capacity.observations import each_s, observation
 
 ROOT = Path(__file__).parents[3]
+REPEATS = 2
 
 DEMAND = Demand(rate_per_s=1000.0, p95_s=0.5, payload_bytes=2000.0, receiver_s=0.3)
 
@@ -274,11 +276,20 @@ def test_a_calibration_sends_the_payload_that_was_asked_for(wanted: float) -> No
     assert fmean(len(one.encode()) for one in sent) == pytest.approx(wanted, rel=0.1)
 
 
+async def _calibrated(runs: Path) -> tuple[RunResult, Path]:
+    """Calibrate at one rate, again where the host had other guests to serve."""
+    steps, options = ((100.0, 2048.0),), Options(runs=runs, engine="native")
+    for _ in range(REPEATS):
+        with contextlib.suppress(LabError):
+            [found] = await calibrate("embedded", 0.1, steps, options, 3.0)
+            return found
+    [found] = await calibrate("embedded", 0.1, steps, options, 3.0)
+    return found
+
+
 @pytest.mark.slow
 async def test_a_calibration_measures_what_a_plan_needs(tmp_path: Path) -> None:
-    [(result, folder)] = await calibrate(
-        "embedded", 0.1, ((100.0, 2048.0),), Options(runs=tmp_path, engine="native"), 3.0
-    )
+    result, folder = await _calibrated(tmp_path)
     seen = observe(result)
     assert (folder / "report.html").exists()
     assert seen.receiver_s == 0.1
