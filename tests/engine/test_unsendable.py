@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sureshot.cli.sink_server import Behaviour, SinkServer
-from sureshot.delivery import dispatcher
+from sureshot.domain.signature import signature_headers
 from tests.support.http import submit, wait_for_status
 from tests.support.service import running_service
 
@@ -17,14 +17,12 @@ from tests.support.service import running_service
 async def test_those_behind_one_that_cannot_be_signed_are_delivered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = dispatcher.signature_headers
-
-    def broken(keys: Any, webhook_id: str, at: int, payload: bytes) -> bytes:
+    def broken(keys: Any, webhook_id: str, at: int, payload: bytes) -> str:
         if b"unsendable" in payload:
             raise ValueError("nobody thought of this")
-        return real(keys, webhook_id, at, payload)
+        return signature_headers(keys, webhook_id, at, payload)
 
-    monkeypatch.setattr(dispatcher, "signature_headers", broken)
+    monkeypatch.setattr("sureshot.delivery.dispatcher.signature_headers", broken)
     sink = SinkServer(Behaviour.SLOW, delay_s=1.0)
     url = f"http://127.0.0.1:{await sink.start()}/"
     async with running_service(tmp_path, max_in_flight_per_endpoint=1) as service:
