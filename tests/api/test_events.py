@@ -167,6 +167,9 @@ async def subscribe_many(service: Service, many: int) -> None:
     await service.directory.load()
 
 
+LOOK_S = 0.001
+
+
 class Prober:
     """Submits one webhook after the other and remembers how long each took."""
 
@@ -217,6 +220,7 @@ async def longest_turn_s(over: asyncio.Event) -> float:
     longest_s = 0.0
     while not over.is_set():
         began_s = time.perf_counter()
-        await asyncio.sleep(0)
-        longest_s = max(longest_s, time.perf_counter() - began_s)
+        # Not 0: a loop that never rests leaves the thread that writes hardly a turn of its own.
+        await asyncio.sleep(LOOK_S)
+        longest_s = max(longest_s, time.perf_counter() - began_s - LOOK_S)
     return longest_s
