@@ -24,7 +24,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 run: $(STAMP) ## serve on 127.0.0.1:8080 with SQLite under data/; may deliver to this machine
 	@SURESHOT_ALLOWED_NETWORKS=$${SURESHOT_ALLOWED_NETWORKS-127.0.0.0/8,::1/128} exec $(BIN)/sureshot serve
 
-test: $(STAMP) ## run every test (about a quarter of an hour on two cores)
+test: $(STAMP) ## run every test (15 to 20 minutes on two cores)
 	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not alone" || $(AGAIN) -m "not alone"
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m alone || $(AGAIN) -m alone
 

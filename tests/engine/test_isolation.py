@@ -66,8 +66,8 @@ async def test_dead_hanging_and_slow_receivers_leave_a_healthy_one_alone(tmp_pat
             ]
             beside.append(await _p95_s(service))
             await asyncio.gather(*troubles)
-        # The floor keeps a busy machine from deciding: trouble that spreads is seconds.
-        assert min(beside) < max(2 * min(alone), 0.05), (alone, beside)
+        # The floor keeps scheduling noise of a few milliseconds from deciding.
+        assert min(beside) < max(2 * min(alone), 0.02), (alone, beside)
     await hanging.stop()
     await slow.stop()
 

@@ -12,7 +12,7 @@ from sureshot_lab.errors import LabError
 MOST_OFF = 0.15
 """A prediction must be as near, as a share of what was measured."""
 FAR = 10.0
-"""Payloads so many times larger make fewer commits than those the basis was measured with."""
+"""Payloads so many times larger or smaller commit otherwise than those of the basis."""
 ONE_REQUEST = 1.0
 """In flight is counted in whole requests: one more or less is no error."""
 
